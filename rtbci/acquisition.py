@@ -1,0 +1,155 @@
+"""The acquisition thread: source -> raw ring, and markers -> marker file. Nothing else runs here and nothing delays it.
+
+::
+
+    starting --first samples--> live --StreamLost, or silence for lost_after s--> lost --samples again--> live
+                                  +-------- EOFError (a recording has ended) ----> ended
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from typing import IO
+
+import numpy as np
+
+from rtbci.errors import RtbciError, StreamLost
+from rtbci.gaps import find_gaps
+from rtbci.interfaces import Source
+from rtbci.ring import CLOSED, Ring
+from rtbci.runfolder import RunFolder, marker_to_json
+from rtbci.types import Marker, Samples, StreamInfo, Times
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS = 0.1
+"""How long one read may wait; a stop or a marker is noticed within this time."""
+
+
+class Acquisition(threading.Thread):
+    """Reads ``source`` into ``ring`` until `stop` is called or a recording ends.
+
+    Attributes
+    ----------
+    state : "starting", "live", "lost" or "ended".
+    problem : what keeps it from reading, a sentence, or None.
+    lost_samples : samples that the nominal rate would have put into the gaps.
+    not_finite : samples with at least one channel that was NaN or infinite.
+    """
+
+    def __init__(self, source: Source, info: StreamInfo, ring: Ring, run: RunFolder, lost_after: float) -> None:
+        super().__init__(name="acquisition", daemon=True)
+        self._source = source
+        self._info = info
+        self._ring = ring
+        self._lost_after = lost_after
+        self._stop_event = threading.Event()
+        self._marker_file: IO[bytes] = run.markers.open("ab", buffering=0)
+        self._marker_lock = threading.Lock()
+        self.state = "starting"
+        self.problem: str | None = None
+        self.lost_samples = 0
+        self.not_finite = 0
+        self.n_markers = 0
+        self.last_time: float | None = None
+        self.last_arrival: float | None = None
+        self.first_time: float | None = None
+        self.lost_since: float | None = None
+
+    def stop(self) -> None:
+        """Ask the thread to end; `join` waits for it."""
+        self._stop_event.set()
+
+    def run(self) -> None:
+        """Read until told to stop; whatever happens, the ring is closed so that its readers end."""
+        try:
+            self._read_until_stopped()
+        except RtbciError as error:
+            self.problem = str(error)
+            log.error("acquisition ended: %s", error)
+        except Exception as error:  # a source may be a plugin: the session goes on and says so
+            self.problem = f"the source failed: {type(error).__name__}: {error}"
+            log.exception("acquisition ended")
+        finally:
+            self.state = "ended"
+            self._ring.set_word(CLOSED, 1)
+            with self._marker_lock:
+                self._marker_file.close()
+
+    def _read_until_stopped(self) -> None:
+        rows = max(4096, int(self._info.rate))
+        samples = np.empty((rows, self._info.n_channels), np.float32)
+        times = np.empty(rows, np.float64)
+        heard = time.monotonic()
+        while not self._stop_event.is_set():
+            try:
+                n = self._source.read(samples, times, READ_SECONDS)
+            except EOFError:
+                self._take_markers()
+                log.info("the recording has ended")
+                return
+            except StreamLost as error:
+                self._lose(str(error))
+                self._take_markers()
+                self._reopen()
+                heard = time.monotonic()
+                continue
+            if n:
+                self._push(samples[:n], times[:n])
+                heard = time.monotonic()
+            elif self.state != "lost" and time.monotonic() - heard > self._lost_after:
+                self._lose(f"nothing has come for {self._lost_after:g} s")
+            self._take_markers()
+
+    def _push(self, samples: Samples, times: Times) -> None:
+        arrival = self._source.now()
+        before = np.nan if self.last_time is None else self.last_time
+        for gap in find_gaps(times, self._info.rate, self._ring.written, before):
+            self.lost_samples += gap.missing
+            self._ring.add_gap(gap)
+            log.warning("gap at sample %d: %d samples missing (%.3f s)", gap.index, gap.missing, gap.after - gap.before)
+        # the sum is not finite exactly when some sample is not (or in overflow): one cheap look at every chunk
+        if not np.isfinite(samples.sum()):
+            self.not_finite += int((~np.isfinite(samples)).any(axis=1).sum())
+        self._ring.push(samples, times, arrival)
+        if self.first_time is None:
+            self.first_time = float(times[0])
+        self.last_time, self.last_arrival = float(times[-1]), arrival
+        if self.state != "live":
+            if self.state == "lost":
+                log.info("the stream is back")
+            self.state, self.problem, self.lost_since = "live", None, None
+
+    def _lose(self, why: str) -> None:
+        if self.state != "lost":
+            self.state, self.problem, self.lost_since = "lost", why, time.monotonic()
+            log.warning("stream lost: %s", why)
+
+    def _reopen(self) -> None:
+        """Look for the stream until it is back; its first samples then show the jump in time that is the gap."""
+        reopen = getattr(self._source, "reopen", None)
+        if reopen is None:
+            raise StreamLost("the source cannot look for its stream again; recording and window go on without it")
+        while not self._stop_event.is_set():
+            try:
+                if reopen(1.0):
+                    return
+            except RtbciError as error:
+                self.problem = str(error)  # another stream has taken its place: say what differs, keep looking
+                self._stop_event.wait(0.5)
+            self._take_markers()
+
+    def add_marker(self, marker: Marker) -> None:
+        """Add a marker that did not come from the source (the experimenter's own); safe from any thread."""
+        line = json.dumps(marker_to_json(marker)).encode() + b"\n"
+        with self._marker_lock:
+            if not self._marker_file.closed:
+                self._marker_file.write(line)
+                self.n_markers += 1
+
+    def _take_markers(self) -> None:
+        for marker in self._source.markers():
+            self.add_marker(marker)

@@ -1,0 +1,234 @@
+"""The composition root: turns names in an experiment file into sources, transforms, decoders and pipelines.
+
+The only place that knows both the pipeline and the plugins. What a component refuses comes out as a ConfigError that
+names the file, the table, the key and the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from rtbci import model as models
+from rtbci import plugins
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.errors import ConfigError, ModelMismatch, TransformError
+from rtbci.interfaces import Decoder, KnowsStream, Source, Transform
+from rtbci.model import Model
+from rtbci.pipeline import Pipeline, Plan
+from rtbci.types import StreamInfo
+
+AUXILIARY = frozenset({"stim", "misc", "eog", "ecg", "emg", "bio", "resp", "ias", "syst", "exci", "ref_meg"})
+"""Channel kinds that no decoder gets unless a transform picks them by name: a decoder should not see the eyes unasked."""
+
+
+def limit_threads() -> None:
+    """One BLAS and OpenMP thread: small matrices are faster so, and rounding does not depend on the machine's load."""
+    threadpool_limits(limits=1)
+
+
+def base_of(experiment: Experiment) -> Path:
+    """Folder that relative paths in the experiment are relative to."""
+    return experiment.path.parent if experiment.path else Path()
+
+
+def where(experiment: Experiment, table: str) -> str:
+    """How an error message names ``table`` of the experiment's file."""
+    return f"{experiment.path or 'experiment'}: {table}"
+
+
+def make_source(experiment: Experiment, **overrides: Any) -> Source:
+    """The source that the experiment names, with ``overrides`` of its arguments; not opened yet."""
+    args = {**experiment.source.args, **overrides}
+    if experiment.source.use == "file" and isinstance(args.get("path"), str):
+        args["path"] = str(experiment.resolve(args["path"]))
+    made = plugins.make("sources", experiment.source.use, args, base_of(experiment), where(experiment, "[source]"))
+    source: Source = _as(Source, made, experiment.source.use)
+    return source
+
+
+def make_transforms(experiment: Experiment, config: DecoderConfig) -> list[Transform]:
+    """The transforms of one decoder, in order, not started."""
+    return [
+        _as(
+            Transform,
+            plugins.make("transforms", step.use, step.args, base_of(experiment), _step(experiment, config, number)),
+            step.use,
+        )
+        for number, step in enumerate(config.transforms, 1)
+    ]
+
+
+def make_decoder(experiment: Experiment, config: DecoderConfig) -> Decoder:
+    """The decoder of one ``[[decoder]]`` table, not fitted."""
+    table = where(experiment, f'[[decoder]] "{config.name}"')
+    made = plugins.make("decoders", config.use, config.args, base_of(experiment), table)
+    decoder: Decoder = _as(Decoder, made, config.use)
+    return decoder
+
+
+def _as(protocol: Any, made: object, use: str) -> Any:
+    if not isinstance(made, protocol):
+        wanted = [name for name in dir(protocol) if not name.startswith("_")]
+        missing = [name for name in wanted if not hasattr(made, name)]
+        raise ConfigError(
+            f'"{use}" is not a {protocol.__name__}: it has no {", ".join(missing)}; it must offer {wanted}'
+        )
+    return made
+
+
+def _step(experiment: Experiment, config: DecoderConfig, number: int) -> str:
+    return where(experiment, f'[[decoder]] "{config.name}" transforms[{number}]')
+
+
+def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]:
+    """Indices of the channels that a decoder is trained on: no trigger channels, no bad ones, no eyes unasked."""
+    stim_only = any(step.use in ("pick", "bipolar") for step in config.transforms)
+    left_out = {"stim"} if stim_only else AUXILIARY
+    kept = [i for i, c in enumerate(info.channels) if c.kind not in left_out and c.name not in info.bads]
+    if not kept:
+        kept = [i for i, c in enumerate(info.channels) if c.kind != "stim"]
+    return tuple(kept)
+
+
+def check(experiment: Experiment, config: DecoderConfig, info: StreamInfo, channels: tuple[int, ...]) -> StreamInfo:
+    """Start every transform on the stream once; say what the windows will be made of.
+
+    Raises
+    ------
+    ConfigError
+        When a transform cannot work on this stream, or the window is shorter than a filter's warm-up or two samples.
+    """
+    out = replace(info, channels=tuple(info.channels[i] for i in channels))
+    table = where(experiment, f'[[decoder]] "{config.name}"')
+    for number, transform in enumerate(make_transforms(experiment, config), 1):
+        try:
+            out = transform.start(out)
+        except TransformError as error:
+            step = config.transforms[number - 1].use
+            raise ConfigError(f'{_step(experiment, config, number)} "{step}" {error}') from error
+        warmup = float(getattr(transform, "warmup_seconds", 0.0))
+        if config.window < warmup:
+            raise ConfigError(
+                f"{table} window = {config.window}: is shorter than the warm-up of its "
+                f'"{config.transforms[number - 1].use}", {warmup:.3f} s; take a longer window or a wider band'
+            )
+    if round(config.window * out.rate) < 2:
+        raise ConfigError(f"{table} window = {config.window}: is shorter than two samples at {out.rate:g} Hz")
+    if config.hop is not None and config.hop * out.rate < 0.5:
+        raise ConfigError(f"{table} hop = {config.hop}: is shorter than one sample at {out.rate:g} Hz")
+    return out
+
+
+def make_plan(experiment: Experiment, config: DecoderConfig, channels: tuple[int, ...] | None) -> Plan:
+    """What the pipeline of one decoder is to do."""
+    classes = tuple(experiment.classes)
+    return Plan(
+        classes=classes,
+        labels={label: k for k, name in enumerate(classes) for label in experiment.classes[name]},
+        window=config.window,
+        hop=config.hop,
+        trial=(experiment.trial.start, experiment.trial.stop),
+        offset=config.offset,
+        baseline=config.baseline,
+        threshold=experiment.evidence.threshold,
+        dwell=experiment.evidence.dwell,
+        time_constant=experiment.evidence.time_constant,
+        channels=channels,
+    )
+
+
+def make_pipeline(
+    experiment: Experiment,
+    config: DecoderConfig,
+    source: Source,
+    info: StreamInfo,
+    decoder: Decoder | None,
+    channels: tuple[int, ...],
+    *,
+    origin: int = 0,
+    rows: int = 4096,
+) -> Pipeline:
+    """The pipeline of one decoder on an opened ``source``; checks everything that can be checked before it runs."""
+    check(experiment, config, info, channels)
+    pipeline = Pipeline(
+        source,
+        info,
+        make_plan(experiment, config, channels),
+        make_transforms(experiment, config),
+        decoder,
+        origin=origin,
+        rows=rows,
+    )
+    if decoder is not None and isinstance(decoder, KnowsStream):
+        decoder.prepare(pipeline.info, pipeline.length, len(experiment.classes))
+    return pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that fits the experiment and the stream: its decoder, its channels, and sentences about what was remapped."""
+
+    model: Model
+    channels: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def load_models(experiment: Experiment, path: Path, names: Sequence[str] | None = None) -> dict[str, Model]:
+    """The models of the experiment's decoders from file ``path``; plugins are imported here.
+
+    Raises
+    ------
+    ModelMismatch
+        When the file has no model for a decoder, or one that was trained with another window, hop, transforms, classes.
+    """
+    loaded = models.load(path, lambda use, args: _remake(experiment, use, args), names)
+    wanted = [d.name for d in experiment.decoders if names is None or d.name in names]
+    for name in wanted:
+        if name not in loaded:
+            raise ModelMismatch(f'{path} has no model for decoder "{name}"; it has {", ".join(loaded) or "none"}')
+        check_against(experiment, experiment.decoder(name), models.describe(loaded[name]), path)
+    return {name: loaded[name] for name in wanted}
+
+
+def _remake(experiment: Experiment, use: str, args: Any) -> Decoder:
+    made = plugins.make("decoders", use, args, base_of(experiment), f'model of "{use}"')
+    decoder: Decoder = _as(Decoder, made, use)
+    return decoder
+
+
+def check_against(experiment: Experiment, config: DecoderConfig, trained: dict[str, Any], path: Path) -> None:
+    """Refuse a model that was trained otherwise than the experiment would use it; ``trained`` is its manifest entry."""
+    here: dict[str, Any] = {
+        "classes": list(experiment.classes),
+        "use": config.use,
+        "window": config.window,
+        "hop": config.hop,
+        "lock": config.lock,
+        "offset": config.offset,
+        "baseline": config.baseline,
+        "transforms": [[step.use, dict(step.args)] for step in config.transforms],
+    }
+    different = [
+        f"{key} was {trained[key]!r}, the experiment says {value!r}"
+        for key, value in here.items()
+        if trained[key] != value
+    ]
+    # another hop only changes how often a sliding decoder is asked, so it is no reason to refuse the model
+    different = [line for line in different if not (line.startswith("hop ") and config.lock is None)]
+    if different:
+        raise ModelMismatch(
+            f'{path} does not fit decoder "{config.name}": '
+            + "; ".join(different)
+            + "; train it again or use its settings"
+        )
+
+
+def fit_to_stream(model: Model, info: StreamInfo) -> Fitted:
+    """Find the model's channels in the stream. Raises ModelMismatch that says exactly what differs."""
+    found = models.match(model.signature, info)
+    return Fitted(model, found.indices, found.notes)

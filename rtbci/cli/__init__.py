@@ -1,0 +1,52 @@
+"""The commands. Each module of this package holds those of one purpose and imports what they need when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from rtbci import __version__
+from rtbci.cli.again import recover, replay, verify
+from rtbci.cli.live import attach, demo, edit, run_session, subject
+from rtbci.cli.look import info, plugins, streams
+from rtbci.cli.output import run_command
+from rtbci.cli.play import stream
+from rtbci.cli.train import train
+
+
+class Commands(click.Group):
+    """Lists the commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands in the order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rtbci")
+def cli() -> None:
+    """Decode EEG and MEG while they are recorded, and prove afterwards what was decoded.
+
+    \b
+    See it work:       rtbci demo
+    What is there:     rtbci streams      rtbci info FILE      rtbci plugins list
+    A session:         rtbci train EXPERIMENT --recording FILE --out MODEL
+                       rtbci run EXPERIMENT --model MODEL
+    Afterwards:        rtbci replay EXPERIMENT --model MODEL --recording FILE
+                       rtbci verify SESSION
+
+    Exit codes: 0 done, 1 different or failed, 2 bad input (one line says what is wrong and what would be right).
+    """
+
+
+for command in (demo, streams, info, stream, train, run_session, attach, replay, verify, recover, edit, plugins, subject):
+    cli.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code."""
+    return run_command(cli, arguments)
+
+
+__all__ = ["cli", "run"]

@@ -1,0 +1,288 @@
+"""The tables of an experiment file as `rtbci.experiment` classes and back, each value judged where it stands."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rtbci.config_file import Table, did_you_mean, kind_of, names
+from rtbci.experiment import (
+    Component,
+    DecoderConfig,
+    EvidenceConfig,
+    Experiment,
+    MarkersConfig,
+    RecordingConfig,
+    SessionConfig,
+    Trial,
+)
+
+_TOP = ("name", "source", "classes", "trial", "decoder", "evidence", "markers", "recording", "session")
+_OWN = ("name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline")
+_OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows"})
+"""Sensible names of a decoder's own arguments that look like a slip in one of ours."""
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_CLOSE = 0.82  # "windwo" and "offest" score 0.83 against ours, "n_windows" 0.80
+
+
+def experiment(top: Table, path: Path | None, text: str) -> Experiment:
+    """Read the whole file; what is wrong is noted in ``top.problems``, and then the result is not to be used."""
+    top.only(_TOP)
+    name = top.text("name", example="fists or feet")
+    source = _source(top)
+    classes = _classes(top)
+    trial = _trial(top)
+    decoders = _decoders(top, trial)
+    if decoders and len(classes) < 2:
+        came = f"has {len(classes)} class{'es' * (not classes)}" if "classes" in top.values else "is missing"
+        top.problems.add("[classes]", f'{came}; a decoder needs two or more, such as fists = ["T1"] and feet = ["T2"]')
+    evidence = _evidence(top, len(classes))
+    return Experiment(
+        name, source, classes, trial, decoders, evidence, _markers(top), _recording(top), _session(top), path, text
+    )
+
+
+def _source(top: Table) -> Component:
+    table = top.table("source", 'with use = "lsl"')
+    if table is None:
+        if "source" not in top.values:
+            top.problems.add("[source]", 'is missing; a table with use = "lsl", "file" or "synthetic" would be right')
+        return Component("")
+    return Component(table.text("use", example="lsl"), table.arguments(("use",)))
+
+
+def _classes(top: Table) -> dict[str, tuple[str, ...]]:
+    table = top.table("classes", 'with fists = ["T1"]')
+    classes: dict[str, tuple[str, ...]] = {}
+    owner: dict[str, str] = {}
+    if table is None:
+        return classes
+    for name, value in table.values.items():
+        if not name.strip():
+            table.wrong(name, 'the name of the class is empty; one such as fists = ["T1"] would be right')
+        given = value if isinstance(value, list) else [value]
+        if not given:
+            table.wrong(name, 'has no marker label; at least one such as ["T1"] would be right')
+        labels = []
+        for item in given:
+            if isinstance(item, bool) or not isinstance(item, str | int):
+                table.wrong(
+                    name, f'{kind_of(item)} came as a label; a string or an integer such as "T1" or 1 would be right'
+                )
+                continue
+            label = str(item)
+            if not label:
+                table.wrong(name, 'a label is empty; one such as "T1" would be right')
+            elif label in owner:
+                twice = "stands there twice" if owner[label] == name else f"means {owner[label]} already"
+                table.wrong(name, f'label "{label}" {twice}; each label once, in one class, would be right')
+            owner.setdefault(label, name)
+            labels.append(label)
+        classes[name] = tuple(labels)
+    return classes
+
+
+def _trial(top: Table) -> Trial:
+    default = Trial()
+    table = top.table("trial", "with start = 0.5 and stop = 3.5")
+    if table is None:
+        return default
+    table.only(("start", "stop"))
+    start = table.number("start", default.start, example="0.5")
+    stop = table.number("stop", default.stop, example="3.5")
+    if stop <= start:
+        key = "stop" if "stop" in table.values else "start"
+        table.wrong(
+            key, f"the trial would stop at {stop:g} s and start at {start:g} s; a stop after the start would be right"
+        )
+        start = stop = math.nan  # so that no window is complained about for it
+    return Trial(start, stop)
+
+
+def _evidence(top: Table, n_classes: int) -> EvidenceConfig:
+    default = EvidenceConfig()
+    table = top.table("evidence", "with threshold = 0.7")
+    threshold, dwell, time_constant = default.threshold, default.dwell, default.time_constant
+    if table is not None:
+        table.only(("threshold", "dwell", "time_constant"))
+        threshold = table.number("threshold", threshold, example="0.7", above=0.0, below=1.0)
+        dwell = table.number("dwell", dwell, example="0.5", at_least=0.0)
+        time_constant = table.number("time_constant", time_constant, example="4.0", above=0.0)
+        if n_classes >= 2 and threshold <= 1 / n_classes:
+            table.wrong(
+                "threshold",
+                f"is not above chance, 1/{n_classes} = {1 / n_classes:.3g}; a probability between it and 1 would be right",
+            )
+    return EvidenceConfig(threshold, dwell, time_constant)
+
+
+def _markers(top: Table) -> MarkersConfig:
+    table = top.table("markers", 'with streams = ["Stimuli"]')
+    if table is None:
+        return MarkersConfig()
+    table.only(("streams",))
+    if "streams" not in table.values:
+        return MarkersConfig()
+    value = table.values["streams"]
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list) or not all(isinstance(item, str) and item for item in given):
+        table.wrong("streams", 'is no list of names; one such as ["Stimuli"] would be right')
+    elif not given:
+        table.wrong("streams", 'names no stream; ["Stimuli"], or no such line for all in sight, would be right')
+    else:
+        return MarkersConfig(tuple(given))
+    return MarkersConfig()
+
+
+def _recording(top: Table) -> RecordingConfig:
+    default = RecordingConfig()
+    table = top.table("recording", 'with folder = "sessions"')
+    if table is None:
+        return default
+    table.only(("folder", "subject"))
+    folder = table.text("folder", str(default.folder), example="sessions")
+    subject = table.text("subject", default.subject, example="S001", empty=True)
+    if subject and not _NAME.fullmatch(subject):
+        table.wrong("subject", 'becomes part of a file name; letters, digits, "_" and "-" would be right')
+    return RecordingConfig(Path(folder), subject)
+
+
+def _session(top: Table) -> SessionConfig:
+    default = SessionConfig()
+    table = top.table("session", "with ring_seconds = 60.0")
+    if table is None:
+        return default
+    table.only(("ring_seconds", "lost_after"))
+    ring_seconds = table.number("ring_seconds", default.ring_seconds, example="60.0", at_least=1.0)
+    return SessionConfig(ring_seconds, table.number("lost_after", default.lost_after, example="1.0", above=0.0))
+
+
+def _decoders(top: Table, trial: Trial) -> tuple[DecoderConfig, ...]:
+    found: list[DecoderConfig] = []
+    entries = top.tables("decoder", "[[decoder]] in double brackets")
+    for i, values in enumerate(entries):
+        name = values.get("name")
+        where = f'[[decoder]] "{name}"' if isinstance(name, str) and name else f"[[decoder]] {i + 1}"
+        table = Table(values, where, top.problems)
+        config = _decoder(table, trial)
+        if any(config.name == other.name for other in found):
+            table.wrong("name", f'two decoders have it; another such as "{config.name}-{i + 1}" would be right')
+        found.append(config)
+    return tuple(found)
+
+
+def _decoder(table: Table, trial: Trial) -> DecoderConfig:
+    name = table.text("name", example="riemann")
+    if name and not _NAME.fullmatch(name):
+        table.wrong("name", 'becomes the name of a file; letters, digits, "_" and "-" would be right')
+    use = table.text("use", example="tangent")
+    window = table.number("window", example="2.0", above=0.0)
+    lock = table.text("lock", example="marker") if "lock" in table.values else None
+    hop: float | None = None
+    if lock is None:
+        hop = table.number("hop", example="0.1", above=0.0)
+        for key in ("offset", "baseline"):
+            if key in table.values:
+                table.wrong(key, 'is for windows locked to a marker; it with lock = "marker", or none, would be right')
+        if window > trial.stop - trial.start + 1e-9:
+            table.wrong(
+                "window",
+                f"is longer than the trial ({trial.start:g} to {trial.stop:g} s); "
+                f"{trial.stop - trial.start:g} or less, or a longer [trial], would be right",
+            )
+    elif lock and lock != "marker":
+        table.wrong("lock", 'is not known; "marker", or no such line for sliding windows, would be right')
+    elif "hop" in table.values:
+        table.wrong(
+            "hop", 'a window locked to a marker has no hop; hop without lock, or lock = "marker" alone, would be right'
+        )
+    offset = table.number("offset", 0.0, example="-0.1")
+    baseline = table.number("baseline", example="0.2", above=0.0) if "baseline" in table.values else None
+    deadline = table.number("deadline", example="0.5", above=0.0) if "deadline" in table.values else None
+    model = Path(table.text("model", example="riemann.model")) if "model" in table.values else None
+    args = table.arguments(_OWN)
+    for key in args:
+        near = did_you_mean(key, _OWN, _CLOSE)
+        if near and key not in _OTHER_WORDS and not any(f'"{word}"' in near for word in table.lacks):
+            table.wrong(key, f"is not known here{near} the keys are {names(_OWN)}, and the decoder's own arguments")
+    return DecoderConfig(name, use, window, hop, _transforms(table), args, lock, offset, baseline, model, deadline)
+
+
+def _transforms(table: Table) -> tuple[Component, ...]:
+    entries = table.tables("transforms", 'a list such as [{ use = "band-pass", low = 8.0, high = 30.0 }]')
+    found = []
+    for i, values in enumerate(entries):
+        entry = Table(values, f"{table.where} transforms[{i + 1}]", table.problems)
+        found.append(Component(entry.text("use", example="band-pass"), entry.arguments(("use",))))
+    return tuple(found)
+
+
+def _arguments(args: Mapping[str, Any], own: Sequence[str]) -> Mapping[str, Any]:
+    """``args``, unless one bears the name of an ``own`` key, which would be written over. Raises ValueError."""
+    for key in own:
+        if key in args:
+            raise ValueError(f'an argument is called "{key}", which is a key of ours')
+    return args
+
+
+def _component_table(component: Component) -> dict[str, Any]:
+    return {"use": component.use, **_arguments(component.args, ("use",))}
+
+
+def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
+    return {
+        "name": config.name,
+        "use": config.use,
+        "window": float(config.window),
+        "hop": None if config.hop is None else float(config.hop),
+        "lock": config.lock,
+        "offset": float(config.offset),
+        "baseline": None if config.baseline is None else float(config.baseline),
+        "deadline": None if config.deadline is None else float(config.deadline),
+        "model": None if config.model is None else str(config.model),
+        **_arguments(config.args, _OWN),
+        "transforms": [_component_table(step) for step in config.transforms],
+    }
+
+
+def as_tables(experiment: Experiment) -> dict[str, Any]:
+    """Everything in the file's shape, defaults included; None where the file says nothing."""
+    streams = experiment.markers.streams
+    tables = {
+        "name": experiment.name,
+        "source": _component_table(experiment.source),
+        "classes": {name: list(labels) for name, labels in experiment.classes.items()},
+        "trial": {"start": float(experiment.trial.start), "stop": float(experiment.trial.stop)},
+        "decoder": [_decoder_table(config) for config in experiment.decoders],
+        "evidence": {
+            "threshold": float(experiment.evidence.threshold),
+            "dwell": float(experiment.evidence.dwell),
+            "time_constant": float(experiment.evidence.time_constant),
+        },
+        "markers": {"streams": None if streams is None else list(streams)},
+        "recording": {"folder": str(experiment.recording.folder), "subject": experiment.recording.subject},
+        "session": {
+            "ring_seconds": float(experiment.session.ring_seconds),
+            "lost_after": float(experiment.session.lost_after),
+        },
+    }
+    plain: dict[str, Any] = _lists(tables)
+    return plain
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as the lists that they are read back as."""
+    if isinstance(value, Mapping):
+        return {key: _lists(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_lists(item) for item in value]
+    return value
+
+
+BLANK = as_tables(Experiment("", Component("")))
+"""What goes without saying in a new file."""
+NAMED = {"decoder": _decoder_table(DecoderConfig("", "", math.nan, None))}
+"""Lists of tables that are told apart by name, and what goes without saying in a new one."""

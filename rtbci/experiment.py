@@ -1,0 +1,138 @@
+"""The nouns of an experiment: source, classes, trial, decoders, evidence, as one TOML file describes them.
+
+`rtbci.config` reads and writes the file and vouches for the values; these classes only hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rtbci.config_file import did_you_mean, names, show
+from rtbci.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """The ``[source]`` table or one entry of ``transforms``: what to use, and all its other keys as TOML gave them."""
+
+    use: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderConfig:
+    """One ``[[decoder]]``.
+
+    Attributes
+    ----------
+    window, hop : length and distance of its windows in seconds; ``hop`` is None exactly where ``lock`` is "marker".
+    args : every key that is not ours; they go to the decoder's constructor.
+    lock : None for sliding windows, "marker" for one window per class marker.
+    offset : seconds from the marker to the window's first sample, negative for before (only with ``lock``).
+    baseline : seconds before the marker whose channel means are subtracted (only with ``lock``), or None.
+    model : model file for a live session, as written: relative to the experiment file (`Experiment.resolve`).
+    deadline : seconds that one decision may take before the worker is restarted, or None for the worker's own measure.
+    """
+
+    name: str
+    use: str
+    window: float
+    hop: float | None
+    transforms: tuple[Component, ...] = ()
+    args: Mapping[str, Any] = field(default_factory=dict)
+    lock: str | None = None
+    offset: float = 0.0
+    baseline: float | None = None
+    model: Path | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``[trial]``: which stretch after a class marker belongs to it, in seconds."""
+
+    start: float = 0.0
+    stop: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceConfig:
+    """``[evidence]``: posterior above which a class is claimed, seconds it must hold, and seconds until evidence fades."""
+
+    threshold: float = 0.7
+    dwell: float = 0.0
+    time_constant: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class MarkersConfig:
+    """``[markers]``: names of the marker streams that count; None for all in sight."""
+
+    streams: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingConfig:
+    """``[recording]``: folder of the session folders (relative to the experiment file), and who sat there."""
+
+    folder: Path = Path("sessions")
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """``[session]``: seconds of raw samples kept in memory, and seconds of silence after which a stream is lost."""
+
+    ring_seconds: float = 60.0
+    lost_after: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment. ``path`` is the file it came from and ``text`` what stood there; neither counts for equality."""
+
+    name: str
+    source: Component
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trial: Trial = Trial()
+    decoders: tuple[DecoderConfig, ...] = ()
+    evidence: EvidenceConfig = EvidenceConfig()
+    markers: MarkersConfig = MarkersConfig()
+    recording: RecordingConfig = RecordingConfig()
+    session: SessionConfig = SessionConfig()
+    path: Path | None = field(default=None, compare=False)
+    text: str = field(default="", compare=False)
+
+    @property
+    def file(self) -> str:
+        """What errors call the experiment: the path of its file, as it was given."""
+        return "experiment" if self.path is None else str(self.path)
+
+    @property
+    def base(self) -> Path:
+        """Folder that relative paths of the file start from; the working folder where there is no file."""
+        return (self.path.parent if self.path is not None else Path()).absolute()
+
+    def resolve(self, text: str | Path) -> Path:
+        """Return the absolute path of a path in the file, which may be relative to the file or start with ``~``."""
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError as error:  # no such user
+            raise ConfigError(f"{self.file}: {show(str(text))}: {error}; a full path would be right") from error
+        return (self.base / path).resolve()
+
+    def label_of(self, label: str) -> str | None:
+        """Class that a marker with this ``label`` stands for, or None where it means no class."""
+        return next((name for name, labels in self.classes.items() if label in labels), None)
+
+    def decoder(self, name: str) -> DecoderConfig:
+        """Return the decoder called ``name``. Raises ConfigError that names the ones there are."""
+        for config in self.decoders:
+            if config.name == name:
+                return config
+        there = [config.name for config in self.decoders]
+        near = did_you_mean(name, there) or ";"
+        raise ConfigError(f'{self.file}: no [[decoder]] is called "{name}"{near} there is {names(there)}')

@@ -1,0 +1,194 @@
+"""A fitted decoder with everything that must match for it to mean anything, and the file it is kept in.
+
+One file holds the models of one experiment: a zip, stored, without pickle::
+
+    manifest.json                format, version, and per model all but its weights (`describe`)
+    NAME/arrays.safetensors      what the decoder learnt, where it offers `rtbci.interfaces.Saves`
+    NAME/estimator.skops         its scikit-learn estimator otherwise; only types of known packages are loaded
+
+The manifest can be read without importing a plugin (`read_manifest`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rtbci.errors import DecoderError, ModelError
+from rtbci.interfaces import Decoder
+from rtbci.model_entry import Model, describe, from_entry, make
+from rtbci.signature import ChannelMap, Signature, match, signature_of
+from rtbci.weights import ARRAYS, ESTIMATOR, from_bytes, kind_of, to_bytes
+
+__all__ = [
+    "ChannelMap",
+    "Model",
+    "Signature",
+    "check_writable",
+    "describe",
+    "fingerprint",
+    "load",
+    "make",
+    "match",
+    "read_manifest",
+    "save",
+    "sha256",
+    "signature_of",
+]
+
+FORMAT, VERSION = "rtbci model", 1
+MANIFEST = "manifest.json"
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a ``path`` at which no model file can be made, before anything is computed for it. Raises ModelError."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise ModelError(f"{path}: there is no folder {folder}; make it first, or write somewhere else")
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder; the path of a file, such as {path / 'model.rtbci'}, would be right")
+    if not os.access(folder, os.W_OK):
+        raise ModelError(f"{path}: the folder {folder} cannot be written to; write somewhere else")
+
+
+def save(path: Path, models: Mapping[str, Model]) -> None:
+    """Write ``models`` to ``path``: the file appears whole, or stays as it was.
+
+    Raises
+    ------
+    ModelError
+        When a decoder cannot be saved without pickle, or the file cannot be written.
+    """
+    check_writable(path)
+    members: list[tuple[str, bytes]] = []
+    for name, model in models.items():
+        if not name or name != model.name or re.search(r"[/\\:\0]|^\.+$", name):
+            raise ModelError(f'model name "{name}": must be the model\'s own and have no / \\ or : in it')
+        what = f'model "{name}"'
+        members.append((f"{name}/{kind_of(model.decoder, what)}", to_bytes(model.decoder, what)))
+    manifest = {"format": FORMAT, "version": VERSION, "models": [describe(model) for model in models.values()]}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+                    for member, data in [(MANIFEST, text.encode()), *members]:
+                        # a fixed date: the same models give the same bytes
+                        archive.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(scratch).chmod(0o644)
+            Path(scratch).replace(path)
+        finally:
+            Path(scratch).unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written ({error.strerror}); write somewhere else") from error
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """Entry of each model in the file by name (`describe`); no plugin is imported. Raises ModelError."""
+    with _opened(path) as archive:
+        return _manifest(archive, path)
+
+
+def load(
+    path: Path, make: Callable[[str, Mapping[str, Any]], Decoder], names: Sequence[str] | None = None
+) -> dict[str, Model]:
+    """Load the models in ``path``, or only those of ``names`` that it has.
+
+    Parameters
+    ----------
+    make : ``make(use, args)`` gives an unfitted decoder, which then becomes the one that was saved.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged, of another version, or holds what its decoder cannot have written.
+    """
+    loaded: dict[str, Model] = {}
+    with _opened(path) as archive:
+        for name, entry in _manifest(archive, path).items():
+            if names is not None and name not in names:
+                continue
+            try:
+                decoder = make(entry["use"], entry["args"])
+                _restore(decoder, archive, path, entry)
+                loaded[name] = from_entry(entry, decoder)
+            except (KeyError, TypeError) as error:
+                raise ModelError(f'{path}: the entry of "{name}" is incomplete ({error!r}); train it again') from error
+    return loaded
+
+
+def sha256(path: Path) -> str:
+    """Hash of the file at ``path``, in hexadecimal. Raises ModelError when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); the path of a file would be right") from error
+
+
+def fingerprint(recording: Path) -> dict[str, Any]:
+    """What a model remembers of a recording: name and sha256. Raises ModelError."""
+    return {"name": recording.name, "sha256": sha256(recording)}
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such file; 'rtbci train' makes one") from error
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{path} is damaged or no model file ({error}); train it again, or give another") from error
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}); the path of a model file would be right"
+        ) from error
+
+
+def _read(archive: zipfile.ZipFile, member: str, path: Path) -> bytes:
+    try:
+        return archive.read(member)
+    except KeyError as error:
+        raise ModelError(f"{path} is no whole model file: it has no {member}; train it again") from error
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ModelError(f"{path} is damaged ({error}); train it again") from error
+
+
+def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        manifest = json.loads(_read(archive, MANIFEST, path))
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"format {manifest['format']!r}")
+        if manifest["version"] != VERSION:
+            raise ModelError(
+                f"{path} is a model file of version {manifest['version']}; this rtbci reads version {VERSION}: "
+                "train it again, or use the rtbci that wrote it"
+            )
+        return {entry["name"]: entry for entry in manifest["models"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path} is no model file of rtbci: its manifest is not one ({error}); train it again"
+        ) from error
+
+
+def _restore(decoder: Decoder, archive: zipfile.ZipFile, path: Path, entry: Mapping[str, Any]) -> None:
+    what = f'{path}: model "{entry["name"]}"'
+    kind = kind_of(decoder, what)
+    other = ESTIMATOR if kind == ARRAYS else ARRAYS
+    if f"{entry['name']}/{other}" in archive.namelist():
+        raise ModelError(
+            f'{what} was saved as {other}, which "{entry["use"]}" ({type(decoder).__name__}) cannot take; train it again'
+        )
+    try:
+        from_bytes(decoder, _read(archive, f"{entry['name']}/{kind}", path), what)
+    except DecoderError as error:
+        raise ModelError(f"{what}: {error}") from error

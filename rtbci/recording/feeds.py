@@ -1,0 +1,234 @@
+"""What the recorder copies, one feed for each kind: from the run folder, where others write, into the recording.
+
+A feed remembers how far it has come; ``copy()`` moves what is new since then. Feeds are used by one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from rtbci.errors import Overrun, RecordingError
+from rtbci.recording.growing_file import GrowingFile
+from rtbci.recording.stream_header import StreamHeader
+from rtbci.recording.xdf import XdfWriter
+from rtbci.ring import Ring
+from rtbci.runfolder import FIELDS, DecisionRing, MarkerReader, decision_from_row, decision_to_json
+from rtbci.types import Channel, Marker
+
+log = logging.getLogger("rtbci.recording")
+
+GAP_STREAM = "rtbci gaps"
+"""Name of the marker stream that says where samples are missing."""
+CHUNK_BYTES = 4 << 20
+"""Most that is copied out of the ring at once."""
+_UNITS = {"start": "samples", "stop": "samples", "sample": "samples", "origin": "samples"} | {
+    name: "seconds" for name in FIELDS if name.endswith("time")
+}
+MakeHeader = Callable[[str, str, tuple[Channel, ...], float, str], StreamHeader]
+"""Completes a header from name, type, channels, nominal rate and channel format."""
+
+
+class SignalFeed:
+    """The raw ring. ``written`` samples are in the recording, ``missed`` were overwritten before they could be read."""
+
+    def __init__(self, writer: XdfWriter, stream: int, ring: Ring, first: int) -> None:
+        self._writer = writer
+        self._stream = stream
+        self._ring = ring
+        self._next = first
+        self._rows = min(ring.capacity, max(1, CHUNK_BYTES // (4 * ring.n_channels)))
+        self.written = 0
+        self.missed = 0
+
+    def copy(self) -> None:
+        """Copy what is there now; what comes meanwhile is left for the next call."""
+        stop = self._ring.written
+        while self._next < stop:
+            last = min(stop, self._next + self._rows)
+            try:
+                samples, times, _ = self._ring.read(self._next, last)
+            except Overrun:
+                self._skip()
+                continue
+            self._writer.write_samples(self._stream, samples, times)
+            self._next = last
+            self.written += len(times)
+
+    def _skip(self) -> None:
+        # a sixteenth further than it must be, or the writer would overtake again at once
+        resume = min(self._ring.oldest + self._ring.capacity // 16, self._ring.written)
+        lost = resume - self._next
+        self.missed += lost
+        log.error("recorder overtaken: samples %d to %d (%d) are not in the recording", self._next, resume, lost)
+        self._next = resume
+
+
+class GapFeed:
+    """The gap table of the raw ring, as markers "gap N samples" at the time of the first sample after the gap."""
+
+    def __init__(self, writer: XdfWriter, header: MakeHeader, ring: Ring) -> None:
+        self._markers = StringStreams(writer, header)
+        self._ring = ring
+        self._next = 0
+        self.written = 0
+
+    def copy(self) -> None:
+        """Copy the gaps that were noted since the last call."""
+        first = max(self._next, self._ring.n_gaps - self._ring.max_gaps)
+        gaps = self._ring.gaps(first)
+        self._next = first + len(gaps)
+        self._markers.write([Marker(gap.after, f"gap {gap.missing} samples", stream=GAP_STREAM) for gap in gaps])
+        self.written += len(gaps)
+
+
+class MarkerFeed:
+    """The markers of the session: one string stream for each stream that markers come from."""
+
+    def __init__(self, writer: XdfWriter, header: MakeHeader, path: Path) -> None:
+        self._markers = StringStreams(writer, header)
+        self._reader = MarkerReader(path)
+        self.written = 0
+
+    def copy(self) -> None:
+        """Copy the markers that became known since the last call."""
+        markers = self._reader.new()
+        self._markers.write(markers)
+        self.written += len(markers)
+
+    def close(self) -> None:
+        """Close the session's file of markers."""
+        self._reader.close()
+
+
+class StringStreams:
+    """Marker streams of the recording by name, each made when its first marker comes."""
+
+    def __init__(self, writer: XdfWriter, header: MakeHeader) -> None:
+        self._writer = writer
+        self._header = header
+        self._streams: dict[str, int] = {}
+
+    def write(self, markers: list[Marker]) -> None:
+        """Write ``markers``, those of one stream in one chunk, in their order."""
+        by_stream: dict[str, list[Marker]] = {}
+        for marker in markers:
+            by_stream.setdefault(marker.stream or "markers", []).append(marker)
+        for name, those in by_stream.items():
+            if name not in self._streams:
+                channels = (Channel("marker", "marker", ""),)
+                self._streams[name] = self._writer.add_stream(self._header(name, "Markers", channels, 0.0, "string"))
+            times = np.array([marker.time for marker in those])
+            self._writer.write_strings(self._streams[name], [marker.label for marker in those], times)
+
+
+class DecisionFeed:
+    """The decisions of one decoder, into a stream of the recording and into the decision log.
+
+    The ring appears when the decoder's worker has started; a worker that was restarted may go on with it or put a new one in
+    its place. Until it is replaced the old one stays mapped, so its file number cannot be given to another file.
+    """
+
+    def __init__(self, writer: XdfWriter, header: MakeHeader, name: str, path: Path, log_path: Path) -> None:
+        self._writer = writer
+        self._header = header
+        self._name = name
+        self._path = path
+        self._log = GrowingFile(log_path)
+        self._ring: DecisionRing | None = None
+        self._file_number: tuple[int, int] | None = None
+        self._next = 0
+        self._streams: dict[tuple[str, ...], int] = {}
+        self._complained = False
+        self.written = 0
+        self.missed = 0
+
+    def copy(self) -> None:
+        """Copy the decisions that were made since the last call."""
+        self._drain()
+        if self._is_new():
+            self._drain()  # what the old worker added between the two looks
+            self._attach()
+            self._drain()
+
+    def _is_new(self) -> bool:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return False  # the worker has not started, or is being restarted
+        return (stat.st_dev, stat.st_ino) != self._file_number
+
+    def _is_at_path(self, stat: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(stat, self._path.stat())
+        except OSError:
+            return False
+
+    def _attach(self) -> None:
+        try:
+            stat = self._path.stat()
+            ring = DecisionRing.attach(self._path)
+        except (RecordingError, OSError, ValueError, KeyError) as error:
+            # its worker is still writing the header: look again at the next copy
+            if not self._complained:
+                log.info("decisions of %s cannot be read yet: %s", self._name, error)
+            self._complained = True
+            return
+        if not self._is_at_path(stat):
+            ring.close()  # replaced while it was opened: which of the two this is cannot be told
+            return
+        if self._ring is not None:
+            self._ring.close()
+        self._ring = ring
+        self._file_number = (stat.st_dev, stat.st_ino)
+        self._next = 0
+        self._complained = False
+
+    def _drain(self) -> None:
+        if self._ring is None:
+            return
+        ring = self._ring.ring
+        while self._next < (stop := ring.written):
+            try:
+                rows, times, _ = ring.read(min(max(self._next, ring.oldest), stop), stop)
+            except Overrun:
+                continue  # overtaken between the two looks: the oldest has moved on
+            lost = stop - self._next - len(rows)
+            if lost:
+                self.missed += lost
+                log.error("recorder overtaken: %d decisions of %s are not in the recording", lost, self._name)
+            self._writer.write_samples(self._stream(self._ring.classes), rows, times)
+            lines = "".join(json.dumps(decision_to_json(decision_from_row(row))) + "\n" for row in rows)
+            self._log.append(lines.encode())
+            self._next = stop
+            self.written += len(rows)
+
+    def _stream(self, classes: tuple[str, ...]) -> int:
+        if classes not in self._streams:
+            labels = [*FIELDS, *(f"log_prob {name}" for name in classes), *(f"evidence {name}" for name in classes)]
+            channels = tuple(Channel(label, "misc", _unit(label)) for label in labels)
+            self._streams[classes] = self._writer.add_stream(
+                self._header(self._name, "Decisions", channels, 0.0, "double64")
+            )
+        return self._streams[classes]
+
+    @property
+    def log_file(self) -> GrowingFile:
+        """The decision log."""
+        return self._log
+
+    def close(self) -> None:
+        """Let go of the ring and the log."""
+        self._log.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+
+def _unit(label: str) -> str:
+    return "nats" if label.startswith(("log_prob ", "evidence ")) else _UNITS.get(label, "")

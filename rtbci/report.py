@@ -1,0 +1,190 @@
+"""The report at the end of a session or a replay: the same numbers from the same code, for a person and as JSON.
+
+Beside every accuracy stand the number of trials, the chance level, a Wilson interval, and what the same answers would
+score against shuffled labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rtbci.trials import Trial
+from rtbci.types import Decision, Flag
+
+
+class DecisionHash:
+    """SHA-256 over every decision's sample indices and float values, in the order in which they were made.
+
+    Times are left out: they tell when it was decided, not what. A row is little-endian ``start, stop, sample, answer``
+    (int64) and the log-probabilities and the evidence (float64).
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, decision: Decision) -> None:
+        """Take one more decision."""
+        self._hash.update(struct.pack("<4q", decision.start, decision.stop, decision.sample, decision.answer))
+        self._hash.update(decision.log_probs.astype("<f8").tobytes())
+        self._hash.update(decision.evidence.astype("<f8").tobytes())
+
+    def hexdigest(self) -> str:
+        """The hash so far, 64 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+def wilson_interval(right: int, of: int, z: float = 1.959964) -> tuple[float, float]:
+    """95 % interval of a proportion (Wilson 1927, score interval)."""
+    if of == 0:
+        return 0.0, 1.0
+    p = right / of
+    middle = (p + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def shuffled_accuracy(trials: Sequence[Trial], n_classes: int) -> float | None:
+    """Expected accuracy of the same answers against the same labels in random order (exact, nothing is drawn)."""
+    if not trials:
+        return None
+    truth = np.bincount([t.truth for t in trials], minlength=n_classes) / len(trials)
+    answer = np.bincount([t.answer for t in trials], minlength=n_classes) / len(trials)
+    return float(truth @ answer)
+
+
+def percentiles(ages: Sequence[float]) -> dict[str, float] | None:
+    """p50, p95 and p99 of ``ages`` (seconds), in milliseconds; None without any."""
+    if not len(ages):
+        return None
+    values = np.percentile(np.asarray(ages) * 1e3, [50, 95, 99])
+    return {name: round(float(value), 3) for name, value in zip(("p50", "p95", "p99"), values, strict=True)}
+
+
+@dataclass(slots=True)
+class DecoderTally:
+    """Counts what one decoder did, decision by decision and trial by trial."""
+
+    classes: tuple[str, ...]
+    trials: list[Trial] = field(default_factory=list)
+    without_data: int = 0
+    decoded: int = 0
+    skipped: int = 0
+    late: int = 0
+    over_gap: int = 0
+    restarts: int = 0
+    problem: str | None = None
+    ages: list[float] = field(default_factory=list)
+    digest: DecisionHash = field(default_factory=DecisionHash)
+
+    def add(self, decision: Decision) -> None:
+        """Count one decision."""
+        self.decoded += 1
+        self.skipped = max(self.skipped, decision.skipped)
+        self.late += bool(decision.flags & Flag.LATE)
+        self.ages.append(decision.age)
+        self.digest.add(decision)
+
+    @property
+    def trial_accuracy(self) -> float | None:
+        """Share of trials answered right, None without trials."""
+        return sum(t.answer == t.truth for t in self.trials) / len(self.trials) if self.trials else None
+
+    @property
+    def window_accuracy(self) -> float | None:
+        """Share of the trials' windows whose most probable class is the true one, None without trials."""
+        windows = sum(t.windows for t in self.trials)
+        return sum(t.correct for t in self.trials) / windows if windows else None
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """Trials by true class (rows) and answer (columns), in the order of ``classes``."""
+        table = np.zeros((len(self.classes), len(self.classes)), int)
+        for trial in self.trials:
+            table[trial.truth, trial.answer] += 1
+        return [[int(n) for n in row] for row in table]
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under ``decoders`` in the report."""
+        right = sum(t.answer == t.truth for t in self.trials)
+        claimed = [t for t in self.trials if t.claimed >= 0]
+        return {
+            "classes": list(self.classes),
+            "trial_accuracy": self.trial_accuracy,
+            "trial_accuracy_ci95": list(wilson_interval(right, len(self.trials))) if self.trials else None,
+            "chance": 1.0 / len(self.classes),
+            "shuffled": shuffled_accuracy(self.trials, len(self.classes)),
+            "window_accuracy": self.window_accuracy,
+            "trials": len(self.trials),
+            "trials_without_data": self.without_data,
+            "confusion": self.confusion,
+            "claimed": {
+                "trials": len(claimed),
+                "right": sum(t.claimed == t.truth for t in claimed),
+                "median_seconds": float(np.median([t.seconds_to_claim or 0.0 for t in claimed])) if claimed else None,
+            },
+            "decision_age_ms": percentiles(self.ages),
+            "windows": {
+                "decoded": self.decoded,
+                "skipped": self.skipped,
+                "late": self.late,
+                "over_gap": self.over_gap,
+            },
+            "restarts": self.restarts,
+            "problem": self.problem,
+            "decisions_sha256": self.digest.hexdigest(),
+        }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report for a person."""
+    samples = report["samples"]
+    lines = [f"{samples['received']} samples received, {samples['lost']} lost, {report['gaps']} gaps"]
+    for name, decoder in report["decoders"].items():
+        windows, age = decoder["windows"], decoder["decision_age_ms"]
+        lines.append("")
+        lines.append(f"{name}")
+        if decoder["trials"]:
+            low, high = decoder["trial_accuracy_ci95"]
+            lines.append(
+                f"  trials   {decoder['trial_accuracy']:.3f} right of {decoder['trials']} "
+                f"(95 % interval {low:.2f} to {high:.2f}; chance {decoder['chance']:.2f}, "
+                f"shuffled labels {decoder['shuffled']:.2f})"
+            )
+            lines.append(f"  windows  {decoder['window_accuracy']:.3f} right, within trials")
+            width = max(len(c) for c in decoder["classes"])
+            head = " ".join(f"{c:>{max(width, 5)}}" for c in decoder["classes"])
+            lines.append(f"  {'truth':>{width + 4}} {head}   <- answer")
+            for label, row in zip(decoder["classes"], decoder["confusion"], strict=True):
+                lines.append(f"  {label:>{width + 4}} " + " ".join(f"{n:>{max(width, 5)}}" for n in row))
+            claimed = decoder["claimed"]
+            if claimed["trials"]:
+                lines.append(
+                    f"  claimed  {claimed['trials']} of {decoder['trials']} trials crossed the threshold, "
+                    f"{claimed['right']} of them right, {claimed['median_seconds']:.2f} s after the marker (median)"
+                )
+        else:
+            lines.append("  no finished trial with a known class")
+        if decoder["trials_without_data"]:
+            lines.append(f"  {decoder['trials_without_data']} trials had no whole window to decode")
+        if age:
+            lines.append(f"  age      p50 {age['p50']:.1f} ms, p95 {age['p95']:.1f} ms, p99 {age['p99']:.1f} ms")
+        lines.append(
+            f"  windows  {windows['decoded']} decoded, {windows['skipped']} skipped, {windows['late']} late, "
+            f"{windows['over_gap']} over a gap"
+        )
+        if decoder["restarts"] or decoder["problem"]:
+            lines.append(
+                f"  worker   restarted {decoder['restarts']} times; {decoder['problem'] or 'no problem known'}"
+            )
+        lines.append(f"  sha256   {decoder['decisions_sha256']}")
+    if report.get("session"):
+        lines.append("")
+        lines.append(f"session    {report['session']}")
+    return "\n".join(lines)

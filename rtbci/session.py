@@ -1,0 +1,487 @@
+"""The session process: acquires, records, supervises and reports. No Qt, no torch and no plugin decoder in here.
+
+::
+
+    connecting -> starting (workers load and warm up) -> live <-> lost -> ended
+                     |                                    |
+                     +-- a decoder cannot work here ------+--> nothing is recorded, one line says why
+
+Samples flow only once the workers are ready (or have had `READY_SECONDS`), so that no window is missed at the start.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rtbci.acquisition import Acquisition
+from rtbci.config import Experiment
+from rtbci.control import ControlServer
+from rtbci.errors import ConfigError, RecordingError, SourceError
+from rtbci.interfaces import Source
+from rtbci.recording.recorder import Recorder
+from rtbci.recording.session_folder import SessionFolder
+from rtbci.report import DecoderTally, percentiles
+from rtbci.ring import Ring
+from rtbci.runfolder import RunFolder, marker_to_json, replace_json, stream_to_json
+from rtbci.supervision import WorkerProcess, wait_until_ready
+from rtbci.trials import Trial
+from rtbci.types import Decision, Marker, StreamInfo
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS = 60.0
+"""How long the start may wait for the slowest decoder; after that it joins when it is ready."""
+TICK_SECONDS = 0.05
+STATUS_SECONDS = 0.1
+FINISH_SECONDS = 10.0
+"""How long a worker may take, at the end, to decide what has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who wants to hear of a session while it runs (the terminal); called from the session's main loop."""
+
+    said: Callable[[str], None] = lambda text: None
+    decided: Callable[[str, Decision, tuple[str, ...], float], None] = lambda name, decision, classes, since: None
+    finished: Callable[[str, Trial, tuple[str, ...]], None] = lambda name, trial, classes: None
+
+
+class Session:
+    """One live session of an experiment.
+
+    Parameters
+    ----------
+    experiment : what to acquire and decode.
+    source : where samples come from; opened and closed here.
+    models : model file by decoder name; decoders without one are not run, and the session says so.
+    folder : session folder to make, or None for a dated one in the experiment's recordings folder.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        source: Source,
+        models: Mapping[str, Path],
+        folder: Path | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.experiment = experiment
+        self.source = source
+        self.listener = listener or Listener()
+        self._models = dict(models)
+        self._folder_wanted = folder
+        self._stop = threading.Event()
+        self._state = "connecting"
+        self._message: str | None = None
+        self._workers: dict[str, WorkerProcess] = {}
+        self._tallies: dict[str, DecoderTally] = {}
+        self._trial_lines: dict[str, int] = {}
+        self._restart_asked: list[str] = []
+        self._notes: list[Marker] = []
+        self._until: float | None = None
+        self._end_when_lost: float | None = None
+        self._window: subprocess.Popen[bytes] | None = None
+        self._status_at = 0.0
+        self.run_folder: RunFolder | None = None
+        self.folder: SessionFolder | None = None
+        self.info: StreamInfo | None = None
+
+    def stop(self) -> None:
+        """End the session soon; safe from any thread and from a signal handler."""
+        self._stop.set()
+
+    def run(
+        self,
+        seconds: float | None = None,
+        *,
+        window: bool = False,
+        end_when_lost: float | None = None,
+    ) -> dict[str, Any]:
+        """Run until stopped, for ``seconds`` of samples, or until the stream has been away for ``end_when_lost`` seconds.
+
+        Returns the report (see `rtbci.report`). Raises RtbciError when the session cannot start; then nothing is left
+        behind.
+        """
+        self._end_when_lost = end_when_lost
+        self.run_folder = RunFolder.create()
+        control: ControlServer | None = None
+        try:
+            control = ControlServer(self.run_folder, self._command)
+            self._write_status()
+            if window:
+                self._open_window()
+            self.listener.said(f"looking for the stream of {self.experiment.name!r} …")
+            info = self.info = self.source.open()
+            for note in info.notes:
+                self.listener.said(f"note: {note}")
+            clock_offset = self.source.now() - time.monotonic()
+            self.run_folder.write_stream(info, clock_offset)
+            return self._run_with_stream(info, seconds)
+        finally:
+            self._state = "ended"
+            self._write_status()
+            self.source.close()
+            if control is not None:
+                control.close()
+            for worker in self._workers.values():
+                worker.finish(0.0)
+                worker.close()
+            self._close_window()
+            shutil.rmtree(self.run_folder.path, ignore_errors=True)
+
+    # ------------------------------------------------------------------ lifecycle
+
+    def _run_with_stream(self, info: StreamInfo, seconds: float | None) -> dict[str, Any]:
+        assert self.run_folder is not None
+        rows = math.ceil(self.experiment.session.ring_seconds * info.rate)
+        ring = Ring.create(self.run_folder.raw, rows, info.n_channels, meta={"rate": info.rate})
+        folder = self._make_folder(info)
+        try:
+            self._start_workers(folder)
+        except ConfigError:
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was recorded
+            raise
+        acquisition = Acquisition(self.source, info, ring, self.run_folder, self.experiment.session.lost_after)
+        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self._workers))
+        self._acquisition, self._recorder = acquisition, recorder
+        recorder.start()
+        acquisition.start()
+        self._state = "live"
+        self.listener.said(f"recording to {folder.path}")
+        try:
+            self._watch(seconds)
+        finally:
+            self._message = "ending: the last windows are being decided"
+            self._write_status()
+            acquisition.stop()
+            acquisition.join(5.0)
+            for worker in self._workers.values():
+                worker.finish(FINISH_SECONDS)
+            self._gather()
+            recorder.stop(10.0)
+            report = self._report(folder)
+            self._keep(folder, report)
+            ring.close()
+        return report
+
+    def _make_folder(self, info: StreamInfo) -> SessionFolder:
+        assert self.run_folder is not None
+        root = self.experiment.recording.folder
+        if self.experiment.path is not None:
+            root = self.experiment.resolve(str(root))
+        folder = SessionFolder.create(self._folder_wanted, self.experiment.name, root)
+        self.folder = folder
+        kept = folder.keep_models(self._models)
+        folder.start_log()
+        folder.write_experiment(self.experiment.text)
+        folder.update(
+            experiment=self.experiment.name,
+            experiment_path=str(self.experiment.path.resolve()) if self.experiment.path else None,
+            models={name: str(path) for name, path in kept.items()},
+            stream=stream_to_json(info),
+            run_folder=str(self.run_folder.path),
+        )
+        return folder
+
+    def _start_workers(self, folder: SessionFolder) -> None:
+        assert self.run_folder is not None
+        self._state = "starting"
+        for config in self.experiment.decoders:
+            if config.name not in self._models:
+                self.listener.said(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
+                continue
+            self._tallies[config.name] = DecoderTally(tuple(self.experiment.classes))
+            worker = WorkerProcess(config, self.run_folder, folder.path, folder.path / f"worker-{config.name}.log")
+            self._workers[config.name] = worker
+            worker.start()
+        if not self._workers:
+            return
+        self.listener.said(f"starting {', '.join(self._workers)} …")
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end and not self._stop.is_set():
+            wait_until_ready(self._workers.values(), STATUS_SECONDS)
+            self._write_status()
+            if all(worker.settled for worker in self._workers.values()):
+                break
+        for name, worker in self._workers.items():
+            if worker.state == "failed":
+                raise ConfigError(worker.problem or f"decoder {name} cannot work on this stream")
+            if worker.state != "live":
+                self.listener.said(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
+            for note in worker.report().get("notes", ()):
+                self.listener.said(f"note: {name}: {note}")
+
+    def _watch(self, seconds: float | None) -> None:
+        begun: float | None = None
+        lost_told = False
+        while not self._stop.is_set():
+            if begun is None and self._acquisition.last_time is not None:
+                begun = time.monotonic()
+                self._until = None if seconds is None else begun + seconds
+            if self._until is not None and time.monotonic() >= self._until:
+                return
+            if not self._acquisition.is_alive():
+                # a recording has ended, or the source failed: let everything that came be decided and written
+                if self._acquisition.problem:
+                    self.listener.said(self._acquisition.problem)
+                return
+            if self._acquisition.state == "lost":
+                if not lost_told:
+                    self.listener.said(f"stream LOST: {self._acquisition.problem}; looking for it")
+                lost_told = True
+                away = time.monotonic() - (self._acquisition.lost_since or time.monotonic())
+                if self._end_when_lost is not None and away >= self._end_when_lost:
+                    return
+            elif lost_told:
+                lost_told = False
+                self.listener.said("the stream is back; the gap is marked")
+            self._tick()
+            self._stop.wait(TICK_SECONDS)
+
+    def _tick(self) -> None:
+        for name in self._restart_asked[:]:
+            self._restart_asked.remove(name)
+            self._workers[name].restart_now()
+        for worker in self._workers.values():
+            worker.watch()
+        self._gather()
+        self._watch_window()
+        if time.monotonic() - self._status_at >= STATUS_SECONDS:
+            self._write_status()
+
+    def _gather(self) -> None:
+        """Count what the workers decided since the last look."""
+        since = self._acquisition.first_time or 0.0
+        for name, worker in self._workers.items():
+            tally = self._tallies[name]
+            for decision in worker.new_decisions():
+                tally.add(decision)
+                self.listener.decided(name, decision, tally.classes, since)
+            said = worker.report()
+            tally.skipped = max(tally.skipped, int(said.get("skipped", 0)))
+            tally.over_gap = max(tally.over_gap, int(said.get("over_gap", 0)))
+            tally.without_data = max(tally.without_data, int(said.get("without_data", 0)))
+            tally.restarts, tally.problem = worker.restarts, worker.problem
+            for trial in self._new_trials(name):
+                tally.trials.append(trial)
+                self.listener.finished(name, trial, tally.classes)
+
+    def _new_trials(self, name: str) -> list[Trial]:
+        assert self.run_folder is not None
+        path = self.run_folder.trials(name)
+        if not path.exists():
+            return []
+        lines = path.read_text().split("\n")[:-1]  # what follows the last line end is still being written
+        first = self._trial_lines.get(name, 0)
+        self._trial_lines[name] = len(lines)
+        return [Trial.from_json(json.loads(line)) for line in lines[first:]]
+
+    def _keep(self, folder: SessionFolder, report: dict[str, Any]) -> None:
+        """Leave the report and the trials in the session folder; a folder that is gone costs nobody the report."""
+        try:
+            for name, tally in self._tallies.items():
+                text = "".join(json.dumps(trial.as_json()) + "\n" for trial in tally.trials)
+                (folder.decisions / f"{name}.trials.jsonl").write_text(text)
+            folder.write_report(report)
+            folder.end()
+        except (RecordingError, OSError) as error:
+            self.listener.said(f"the session folder could not be completed: {error}")
+        folder.stop_log()
+
+    def _report(self, folder: SessionFolder) -> dict[str, Any]:
+        acquisition, recorder = self._acquisition, self._recorder
+        assert self.info is not None
+        ring_written = recorder.samples_written + recorder.samples_missed
+        return {
+            "name": self.experiment.name,
+            "session": str(folder.path),
+            "seconds": round((acquisition.last_time or 0.0) - (acquisition.first_time or 0.0), 3),
+            "decoders": {name: tally.as_json() for name, tally in self._tallies.items()},
+            "samples": {
+                "received": self._received(),
+                "lost": acquisition.lost_samples,
+                "not_finite": acquisition.not_finite,
+                "recorded": recorder.samples_written,
+            },
+            "gaps": self._n_gaps(),
+            "markers": acquisition.n_markers,
+            "recording": {
+                "path": str(recorder.path),
+                "bytes": recorder.bytes,
+                "problem": recorder.problem,
+                "samples_missed": max(recorder.samples_missed, self._received() - ring_written),
+            },
+            "problem": acquisition.problem,
+        }
+
+    def _received(self) -> int:
+        return self._ring_count("written")
+
+    def _n_gaps(self) -> int:
+        return self._ring_count("n_gaps")
+
+    def _ring_count(self, what: str) -> int:
+        assert self.run_folder is not None
+        if not self.run_folder.raw.exists():
+            return 0
+        ring = Ring.attach(self.run_folder.raw)
+        try:
+            return int(getattr(ring, what))
+        finally:
+            ring.close()
+
+    # ------------------------------------------------------------------ what others see and ask
+
+    def _write_status(self) -> None:
+        assert self.run_folder is not None
+        self._status_at = time.monotonic()
+        replace_json(self.run_folder.status, self._status())
+
+    def _status(self) -> dict[str, Any]:
+        acquisition: Acquisition | None = getattr(self, "_acquisition", None)
+        recorder: Recorder | None = getattr(self, "_recorder", None)
+        info = self.info
+        state = self._state
+        message = self._message
+        if state == "live" and acquisition is not None:
+            state = {"starting": "connecting"}.get(acquisition.state, acquisition.state)
+            message = message or acquisition.problem
+        elif state == "starting":
+            message = "decoders are loading; samples flow when they are ready"
+        offset = getattr(self.source, "clock_offset", None)
+        return {
+            "state": state,
+            "time": self.source.now() if info is not None else time.monotonic(),
+            "monotonic": time.monotonic(),
+            "name": self.experiment.name,
+            "session": str(self.folder.path) if self.folder else "",
+            "pid": os.getpid(),
+            "started": acquisition.first_time if acquisition else None,
+            "seconds_left": None if self._until is None else max(0.0, self._until - time.monotonic()),
+            "message": message,
+            "experiment": str(self.experiment.path) if self.experiment.path else None,
+            "stream": {
+                "name": info.name if info else None,
+                "type": info.type if info else None,
+                "source_id": info.source_id if info else None,
+                "rate": info.rate if info else None,
+                "effective_rate": getattr(self.source, "effective_rate", None),
+                "clock_offset_ms": None if offset is None else offset * 1e3,
+            },
+            "samples": {
+                "received": self._received() if info else 0,
+                "lost": acquisition.lost_samples if acquisition else 0,
+            },
+            "gaps": self._n_gaps() if info else 0,
+            "last_sample_time": acquisition.last_time if acquisition else None,
+            "recording": {
+                "state": recorder.state if recorder else "off",
+                "path": str(recorder.path) if recorder else None,
+                "bytes": recorder.bytes if recorder else 0,
+                "seconds": recorder.seconds if recorder else 0.0,
+                "problem": recorder.problem if recorder else None,
+            },
+            "decoders": {name: self._decoder_status(name) for name in self._workers},
+        }
+
+    def _decoder_status(self, name: str) -> dict[str, Any]:
+        worker, tally = self._workers[name], self._tallies[name]
+        return {
+            "state": worker.state,
+            "restarts": worker.restarts,
+            "problem": worker.problem,
+            "decoded": tally.decoded,
+            "skipped": tally.skipped,
+            "late": tally.late,
+            "over_gap": tally.over_gap,
+            "age_ms": percentiles(tally.ages[-2000:]),
+            "classes": list(tally.classes),
+            "hop": worker.config.hop,
+            "window": worker.config.window,
+            "trials": len(tally.trials),
+            "trial_accuracy": tally.trial_accuracy,
+            "window_accuracy": tally.window_accuracy,
+            "chance": 1.0 / len(tally.classes),
+            "labels": {label: k for k, c in enumerate(self.experiment.classes) for label in self.experiment.classes[c]},
+            "threshold": self.experiment.evidence.threshold,
+            "trial": [self.experiment.trial.start, self.experiment.trial.stop],
+        }
+
+    def _command(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Answer one control command; called from the control server's thread."""
+        match command:
+            case {"do": "stop"}:
+                self.stop()
+                return {"ok": True}
+            case {"do": "mark", "label": str(label)} if label:
+                return self._mark(label)
+            case {"do": "restart", "decoder": str(name)} if name in self._workers:
+                self._restart_asked.append(name)
+                return {"ok": True}
+            case {"do": "status"}:
+                return {"ok": True, "status": self._status()}
+        return {
+            "error": f'unknown command {json.dumps(command)[:200]}; there are {{"do": "stop"}}, {{"do": "status"}}, '
+            f'{{"do": "mark", "label": TEXT}} and {{"do": "restart", "decoder": one of {sorted(self._workers)}}}'
+        }
+
+    def _mark(self, label: str) -> dict[str, Any]:
+        acquisition: Acquisition | None = getattr(self, "_acquisition", None)
+        if acquisition is None or not acquisition.is_alive():
+            return {"error": "nothing is being recorded yet; mark again when samples flow"}
+        marker = Marker(self.source.now(), label, None, "experimenter")
+        acquisition.add_marker(marker)
+        return {"ok": True, "marker": marker_to_json(marker)}
+
+    # ------------------------------------------------------------------ the window
+
+    def _open_window(self) -> None:
+        assert self.run_folder is not None
+        self._window = subprocess.Popen([sys.executable, "-m", "rtbci_ui", str(self.run_folder.path)])
+
+    def _watch_window(self) -> None:
+        if self._window is None or (code := self._window.poll()) is None:
+            return
+        self._window = None
+        how = "was closed" if code == 0 else f"died (exit code {code})"
+        assert self.folder is not None
+        self.listener.said(
+            f"the window {how}; the session goes on. Ctrl-C ends it, "
+            f"'rtbci attach {self.folder.path}' opens a window again"
+        )
+
+    def _close_window(self) -> None:
+        """The window sees that the session has ended and closes by itself; one that does not is ended."""
+        if self._window is None:
+            return
+        try:
+            self._window.wait(3.0)
+        except subprocess.TimeoutExpired:
+            self._window.terminate()
+            try:
+                self._window.wait(2.0)
+            except subprocess.TimeoutExpired:
+                self._window.kill()
+
+
+def stop_on_signals(session: Session) -> None:
+    """Ctrl-C and SIGTERM end the session properly: the recording is closed and the report written."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: session.stop())
+
+
+__all__ = ["Listener", "RecordingError", "Session", "SourceError", "stop_on_signals"]

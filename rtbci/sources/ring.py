@@ -1,0 +1,95 @@
+"""The ring of a running session as a source: what a worker's pipeline reads live, where a replay reads a recording."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rtbci.ring import CLOSED, Ring
+from rtbci.runfolder import MarkerReader, RunFolder
+from rtbci.types import Marker, Samples, StreamInfo, Times
+
+POLL_SECONDS = 0.0004
+"""Between two looks at the ring's counter: a tenth of the shortest hop in use, about 2 % of a core."""
+
+
+class RingSource:
+    """Reads a session's raw ring from sample ``first`` on (None: from the oldest that is there).
+
+    Nobody is told that it reads, and it holds nothing that the session could wait for. ``arrivals`` gives when each
+    sample of the last `read` had reached the session.
+    """
+
+    def __init__(self, run: RunFolder, first: int | None = None) -> None:
+        self._run = run
+        self._first = first
+        self._ring: Ring | None = None
+        self._markers = MarkerReader(run.markers)
+        self.index = 0
+        self._offset = 0.0
+        self._rate = 1.0
+        self.arrivals: Times | None = None
+
+    def open(self) -> StreamInfo:
+        """Attach to the ring. Raises RecordingError when no session runs there."""
+        info, self._offset = self._run.read_stream()
+        self._rate = info.rate
+        self._ring = Ring.attach(self._run.raw)
+        self.index = self._ring.oldest if self._first is None else self._first
+        return info
+
+    @property
+    def ring(self) -> Ring:
+        """The session's raw ring; `open` comes first."""
+        assert self._ring is not None, "open() comes first"
+        return self._ring
+
+    @property
+    def written(self) -> int:
+        """Samples that the session has received so far."""
+        return self.ring.written
+
+    def wait_for(self, index: int, timeout: float) -> bool:
+        """Wait until sample ``index`` is there: asleep while it cannot be, then in short looks at the counter."""
+        end = time.monotonic() + timeout
+        while (missing := index + 1 - self.written) > 0:
+            left = end - time.monotonic()
+            if left <= 0 or self._ended():
+                return False
+            # a stream may run faster than its nominal rate: sleep for half of what is due, then look again
+            time.sleep(min(left, max(POLL_SECONDS, 0.5 * missing / self._rate)))
+        return True
+
+    def _ended(self) -> bool:
+        return self.ring.word(CLOSED) != 0
+
+    def read(self, samples: Samples, times: Times, timeout: float) -> int:
+        """Copy what is new since the last call.
+
+        Raises Overrun when the session has overwritten it already, and EOFError when the session's stream has ended.
+        """
+        if not self.wait_for(self.index, timeout):
+            if self._ended() and self.index >= self.written:
+                raise EOFError("the session has ended its stream")
+            return 0
+        n = min(self.written - self.index, len(samples))
+        new_samples, new_times, self.arrivals = self.ring.read(self.index, self.index + n)
+        samples[:n] = new_samples
+        times[:n] = new_times
+        self.index += n
+        return n
+
+    def markers(self) -> Sequence[Marker]:
+        """Markers that the session received since the last call."""
+        return self._markers.new()
+
+    def now(self) -> float:
+        """The session's clock in seconds."""
+        return time.monotonic() + self._offset
+
+    def close(self) -> None:
+        """Detach."""
+        self._markers.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None

@@ -1,0 +1,44 @@
+"""Sampling rates and straight time lines for recordings whose own time stamps are missing a rate or are uneven."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtbci.types import Times
+
+BREAK_SECONDS = 1.0
+"""A step this long, in either direction, is a break in the recording; shorter unevenness is jitter (as pyxdf has it)."""
+_SNAP = 0.005
+
+
+def estimated_rate(times: Times) -> float:
+    """Sampling rate in Hz of unevenly stamped samples: samples per second outside breaks, snapped to a whole number.
+
+    An amplifier's rate is a whole number of Hz, and its clock is right to far better than the half percent that is
+    forgiven here. 0 when there are fewer than two samples or no time passes.
+    """
+    steps = np.diff(times)
+    steps = steps[np.abs(steps) <= BREAK_SECONDS]
+    total = float(steps.sum())
+    if len(steps) == 0 or total <= 0.0:
+        return 0.0
+    rate = len(steps) / total
+    whole = round(rate)
+    return float(whole) if whole and abs(rate - whole) <= _SNAP * rate else rate
+
+
+def straightened(times: Times) -> Times:
+    """Times (n,) with the jitter taken out: a least-squares line through each stretch between breaks.
+
+    The same idea as in pyxdf's ``dejitter_timestamps``, for recordings that do not pass through it.
+    """
+    out = np.array(times, np.float64)
+    edges = [0, *(np.flatnonzero(np.abs(np.diff(times)) > BREAK_SECONDS) + 1), len(times)]
+    for first, stop in zip(edges[:-1], edges[1:], strict=True):
+        if stop - first > 1:
+            index = np.arange(stop - first) - (stop - first - 1) / 2
+            part = out[first:stop]
+            middle = part.mean()
+            slope = float(index @ (part - middle)) / float(index @ index)
+            out[first:stop] = middle + slope * index
+    return out

@@ -1,0 +1,220 @@
+"""Training: recordings in, a model file out, through the pipeline that will run live.
+
+The windows that a decoder is fitted on are cut by `rtbci.pipeline.Pipeline` with the same causal transforms, so what it
+is taught is what it will see.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci import assemble
+from rtbci import model as models
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.errors import DecoderError, SourceError
+from rtbci.model import Model
+from rtbci.trials import Gatherer
+from rtbci.types import Samples, StreamInfo
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Labelled windows of one or more recordings for one decoder.
+
+    ``windows`` (n_windows, n_channels, n_samples) float32; ``labels`` and ``trial`` (n_windows,) int64: class and running
+    number of the trial that each window was cut from.
+    """
+
+    windows: Samples
+    labels: NDArray[np.int64]
+    trial: NDArray[np.int64]
+    info: StreamInfo
+    picked: StreamInfo
+    without_data: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What `train` made."""
+
+    model: Path
+    windows: int
+    seconds: float
+    decoders: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as one JSON object."""
+        return {
+            "model": str(self.model),
+            "windows": self.windows,
+            "seconds": round(self.seconds, 3),
+            "decoders": self.decoders,
+            "notes": list(self.notes),
+        }
+
+
+def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
+    """A file source for ``recording`` that names its channels and picks its stream as the experiment's source does."""
+    from rtbci.sources.file import FileSource
+
+    args = experiment.source.args
+    shared = {key: args[key] for key in ("channels", "type") if args.get(key)}
+    if experiment.source.use == "file":
+        shared = {key: value for key, value in args.items() if key not in ("path", "speed", "chunk")}
+    if experiment.markers.streams is not None:
+        shared["markers"] = list(experiment.markers.streams)
+    return FileSource(str(recording), **{**shared, **overrides})
+
+
+def collect(
+    experiment: Experiment,
+    config: DecoderConfig,
+    recordings: Sequence[Path],
+    progress: Progress = lambda text: None,
+) -> TrainingSet:
+    """Cut the windows of every trial in ``recordings`` for one decoder.
+
+    Raises
+    ------
+    SourceError
+        When a recording cannot be read, differs from the first in rate or channels, or has no trial of some class.
+    """
+    windows: list[Samples] = []
+    labels: list[int] = []
+    trial_of: list[int] = []
+    first: StreamInfo | None = None
+    picked: StreamInfo | None = None
+    out: StreamInfo | None = None
+    without_data = n_trials = 0
+    seen: dict[str, int] = {}
+    for recording in recordings:
+        source = source_of(experiment, recording)
+        info = source.open()
+        try:
+            if first is None:
+                first = info
+                channels = assemble.default_channels(info, config)
+                picked = replace(info, channels=tuple(info.channels[i] for i in channels))
+            elif info.rate != first.rate:
+                raise SourceError(
+                    f"{recording} runs at {info.rate:g} Hz, {recordings[0]} at {first.rate:g}; train on one rate"
+                )
+            assert picked is not None
+            found = models.match(models.signature_of(picked), info).indices
+            pipeline = assemble.make_pipeline(experiment, config, source, info, None, found, rows=8192)
+            out = pipeline.info
+            plan = pipeline.plan
+            begin, end = (round(seconds * out.rate) for seconds in plan.trial)
+            if pipeline.hop is None:
+                begin, end = round(plan.offset * out.rate), round(plan.offset * out.rate) + pipeline.length
+            hop = pipeline.hop or pipeline.length
+            keep = max(16, math.ceil((end - begin) / hop) + 16) if pipeline.hop else 4096
+            gatherer: Gatherer[Samples] = Gatherer(plan.labels, begin, end, pipeline.locate, keep=keep)
+            last_second = -1
+            try:
+                while True:
+                    pipeline.ingest(0.0)
+                    while (window := pipeline.next_window()) is not None:
+                        gatherer.add(window.start, window.stop, np.array(window.samples))
+                    done = pipeline.decided_before()
+                    for trial in gatherer.finished(done):
+                        windows.extend(trial.items)
+                        labels.extend([trial.truth] * len(trial.items))
+                        trial_of.extend([n_trials] * len(trial.items))
+                        n_trials += 1
+                    if (second := pipeline.received // int(60 * info.rate)) != last_second:
+                        last_second = second
+                        progress(f"{config.name}: {recording.name}, minute {second}, {n_trials} trials")
+            except EOFError:
+                gatherer.abandon()
+            without_data += gatherer.without_data
+            for label, count in pipeline.labels_seen.items():
+                seen[label] = seen.get(label, 0) + count
+        finally:
+            source.close()
+    assert first is not None and picked is not None and out is not None, "at least one recording"
+    names = list(experiment.classes)
+    missing = [name for k, name in enumerate(names) if k not in labels]
+    if missing:
+        markers = ", ".join(f"{label} ({n})" for label, n in sorted(seen.items())) or "none"
+        raise SourceError(
+            f"{', '.join(str(r) for r in recordings)}: no whole trial of class {', '.join(missing)} for decoder "
+            f'"{config.name}"; markers in the recording: {markers}; [classes] must name some of these for every class'
+        )
+    return TrainingSet(
+        np.stack(windows), np.array(labels, np.int64), np.array(trial_of, np.int64), out, picked, without_data
+    )
+
+
+def train(
+    experiment: Experiment, recordings: Sequence[Path], out: Path, progress: Progress = lambda text: None
+) -> TrainReport:
+    """Fit every decoder of ``experiment`` on ``recordings`` and write the model file ``out``.
+
+    Raises
+    ------
+    DecoderError, SourceError, ConfigError, ModelError
+        In one line; the file is written whole at the very end, or not at all.
+    """
+    started = time.perf_counter()
+    if not experiment.decoders:
+        raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to train")
+    models.check_writable(out)
+    assemble.limit_threads()
+    trained_on = [models.fingerprint(recording) for recording in recordings]
+    fitted: dict[str, Model] = {}
+    summary: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    total = 0
+    for config in experiment.decoders:
+        data = collect(experiment, config, recordings, progress)
+        decoder = assemble.make_decoder(experiment, config)
+        if hasattr(decoder, "prepare"):
+            decoder.prepare(data.info, data.windows.shape[2], len(experiment.classes))
+        n_windows, n_trials = len(data.labels), int(data.trial.max()) + 1
+        progress(f"{config.name}: fitting on {n_windows} windows of {n_trials} trials")
+        try:
+            decoder.fit(data.windows, data.labels)
+        except DecoderError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the author is told where
+            raise DecoderError(
+                f'decoder "{config.name}" ({config.use}) failed to fit {n_windows} windows of shape '
+                f"{data.windows.shape[1:]}: {type(error).__name__}: {error}"
+            ) from error
+        per_class = {
+            name: {
+                "windows": int((data.labels == k).sum()),
+                "trials": len(np.unique(data.trial[data.labels == k])),
+            }
+            for k, name in enumerate(experiment.classes)
+        }
+        fitted[config.name] = models.make(
+            config,
+            decoder,
+            classes=tuple(experiment.classes),
+            signature=models.signature_of(data.picked),
+            trained_on=[{**entry, "windows": n_windows, "trials": n_trials} for entry in trained_on],
+        )
+        summary[config.name] = {
+            "windows": n_windows,
+            "trials": n_trials,
+            "trials_without_data": data.without_data,
+            "classes": per_class,
+            "channels": list(data.picked.names),
+        }
+        notes.extend(note for note in data.info.notes if note not in notes)
+        total += n_windows
+    models.save(out, fitted)
+    return TrainReport(out, total, time.perf_counter() - started, summary, tuple(notes))

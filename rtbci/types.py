@@ -1,0 +1,178 @@
+"""The nouns that travel between the parts of rtbci: frozen, slotted, without behaviour that could fail.
+
+Two array layouts, and one place where they meet:
+
+* up to the window, samples are ``(n_samples, n_channels)`` float32, as LSL, the filters and the ring want them;
+* from the window on, ``(n_channels, n_samples)``, as MNE, pyRiemann and braindecode want them.
+
+Values are in the field's display units throughout (`STANDARD_UNITS`: µV, fT, fT/cm): an amplifier that sends microvolts
+is recorded unchanged, and float32 is asked for numbers of ordinary size. Times are seconds of the LSL clock, float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""``(n_samples, n_channels)`` float32, or ``(n_channels, n_samples)`` from the window on."""
+Times = NDArray[np.float64]
+"""``(n_samples,)`` float64, seconds of the LSL clock."""
+
+STANDARD_UNITS: Mapping[str, str] = {
+    "eeg": "uV",
+    "eog": "uV",
+    "ecg": "uV",
+    "emg": "uV",
+    "mag": "fT",
+    "grad": "fT/cm",
+}
+"""Unit of the samples inside rtbci by channel kind; kinds that are not listed keep the unit they came with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of a stream.
+
+    ``kind`` is MNE's channel type ("eeg", "mag", "grad", "eog", "ecg", "emg", "stim", "misc"); ``unit`` the unit of the
+    samples as they come out of the source; ``position`` metres in head coordinates, or None where it is not known.
+    """
+
+    name: str
+    kind: str = "eeg"
+    unit: str = "uV"
+    position: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a stream is: enough to allocate for it, and to tell whether a model fits it.
+
+    ``rate`` is the nominal sampling rate in Hz (> 0). ``bads`` names channels marked bad before the session.
+    ``notes`` are sentences a person should see, such as an assumed unit.
+    """
+
+    name: str
+    rate: float
+    channels: tuple[Channel, ...]
+    type: str = "EEG"
+    source_id: str = ""
+    bads: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel names in order."""
+        return tuple(channel.name for channel in self.channels)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return len(self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Something that happened: ``time`` on the LSL clock in seconds, ``label`` as sent, ``code`` where it is a number."""
+
+    time: float
+    label: str
+    code: int | None = None
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A break in a stream: sample ``index`` is the first one after it.
+
+    ``before`` and ``after`` are the time stamps on either side in seconds; ``missing`` is the number of samples that the
+    nominal rate would have put between them (0 where time jumped back).
+    """
+
+    index: int
+    before: float
+    after: float
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of samples that a decoder sees.
+
+    Attributes
+    ----------
+    samples : (n_channels, n_samples) float32, read-only view of an aligned buffer that is reused: copy it to keep it.
+    start : absolute index of the first sample, counted after the decoder's transforms.
+    sample : absolute index, in the source's own count, of the newest sample that went into the window.
+    time : LSL time of the newest sample in seconds (of the source's sample, so before any transform's delay).
+    arrival : LSL time at which that sample reached the source, in seconds.
+    marker : the marker the window is locked to, or None for a sliding window.
+    fresh : samples at the window's end that no earlier window of this run has seen (evidence is weighted by it).
+    bads : names of channels that were bad within the window.
+    """
+
+    samples: Samples
+    start: int
+    sample: int
+    time: float
+    arrival: float
+    marker: Marker | None = None
+    fresh: int = 0
+    bads: tuple[str, ...] = ()
+
+    @property
+    def stop(self) -> int:
+        """Absolute index one past the last sample, counted after the decoder's transforms."""
+        return self.start + self.samples.shape[1]
+
+
+class Flag(IntFlag):
+    """What a reader of a decision must know; combined with ``|``."""
+
+    NONE = 0
+    ABSTAINED = 1  # the evidence crossed no threshold, so no class is claimed
+    AFTER_GAP = 2  # the first decision after samples were missing
+    LATE = 4  # ready later than one hop after its newest sample
+    BAD_CHANNELS = 8  # at least one channel was marked bad within the window
+    EVENT = 16  # made of a marker-locked window
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a decoder made of one window.
+
+    Attributes
+    ----------
+    start, stop : absolute indices of the window, counted after the decoder's transforms.
+    sample : absolute index of the newest sample in the source's own count.
+    log_probs : (n_classes,) float64, natural logarithm of the class probabilities of this window alone.
+    evidence : (n_classes,) float64, natural logarithm of the accumulated posterior.
+    answer : index of the class that is claimed, or -1 while rtbci abstains.
+    signal_time, arrival_time, ready_time : seconds of the LSL clock (newest sample, its arrival, decision ready).
+    skipped : windows skipped so far because newer ones were due.
+    origin : index of the source's sample from which the transforms had been running without a break.
+    marker_time : time of the marker of an event window, NaN otherwise.
+    """
+
+    start: int
+    stop: int
+    sample: int
+    log_probs: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    answer: int
+    signal_time: float
+    arrival_time: float
+    ready_time: float
+    skipped: int = 0
+    origin: int = 0
+    flags: Flag = Flag.NONE
+    marker_time: float = field(default=float("nan"))
+
+    @property
+    def age(self) -> float:
+        """Seconds from the newest sample's time stamp to the decision being ready."""
+        return self.ready_time - self.signal_time

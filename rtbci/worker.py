@@ -1,0 +1,265 @@
+"""The worker process of one decoder: raw ring in, decisions out. The only process of a session that runs plugin code.
+
+Started by the session as ``python -m rtbci.worker RUN_FOLDER SESSION_FOLDER DECODER``. It may crash, hang or be killed at
+any instant: it holds nothing that anybody waits for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbci import assemble, config
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.errors import ConfigError, ModelError, Overrun, RtbciError, TransformError
+from rtbci.pipeline import Pipeline
+from rtbci.ring import BUSY
+from rtbci.runfolder import DecisionRing, RunFolder, replace_json
+from rtbci.sources.ring import RingSource
+from rtbci.trials import Trial
+from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
+
+REPORT_SECONDS = 0.25
+SETTLE_SECONDS = 5.0
+"""A worker that is restarted in mid-stream begins this long (and two windows) before the newest sample, so that its
+filters have settled when the first window is due."""
+
+
+class _Noise:
+    """A source of seeded noise, to run every compiled kernel and every lazy import once before the first real window."""
+
+    def __init__(self, info: StreamInfo, n_samples: int, label: str) -> None:
+        self._info = info
+        self._left = n_samples
+        self._at = 0
+        self._label = label
+        self._random = np.random.default_rng(0)
+
+    def open(self) -> StreamInfo:
+        return self._info
+
+    def read(self, samples: Samples, times: Times, timeout: float) -> int:
+        n = min(self._left, len(samples))
+        if n == 0:
+            raise EOFError
+        samples[:n] = self._random.normal(scale=10.0, size=(n, self._info.n_channels))
+        times[:n] = (self._at + np.arange(n)) / self._info.rate
+        self._left -= n
+        self._at += n
+        return n
+
+    def markers(self) -> Sequence[Marker]:
+        label, self._label = self._label, ""
+        return [Marker(self._at / self._info.rate / 2, label)] if label else []
+
+    def now(self) -> float:
+        return self._at / self._info.rate
+
+    def close(self) -> None:
+        self._left = 0
+
+
+class Worker:
+    """Decides for one decoder until its session ends.
+
+    ::
+
+        load -> warm up -> [wait for the samples of the next window -> transform -> newest window -> decide] -> end
+    """
+
+    def __init__(self, run: RunFolder, session: Path, name: str) -> None:
+        self.run_folder = run
+        self.name = name
+        fields = json.loads((session / "session.json").read_text())
+        path = fields.get("experiment_path")
+        text = (session / "experiment.toml").read_text()
+        self.experiment: Experiment = config.loads(text, Path(path) if path else None)
+        self.config: DecoderConfig = self.experiment.decoder(name)
+        self.model_path = Path(fields["models"][name])
+        self.counts: dict[str, Any] = {"skipped": 0, "over_gap": 0, "without_data": 0}
+        self.notes: tuple[str, ...] = ()
+        self._before = {"over_gap": 0, "without_data": 0}
+        self._parent = os.getppid()
+        self._told = 0.0
+        self._trials_told: set[float] = set()
+
+    def say(self, state: str, problem: str | None = None, fatal: bool = False) -> None:
+        """Tell the session how it goes."""
+        replace_json(
+            self.run_folder.worker(self.name),
+            {
+                "state": state,
+                "pid": os.getpid(),
+                "problem": problem,
+                "fatal": fatal,
+                "notes": list(self.notes),
+                **self.counts,
+            },
+        )
+        self._told = time.monotonic()
+
+    def run(self) -> None:
+        """Load, warm up, decide; returns when the session's stream has ended."""
+        self.say("starting")
+        assemble.limit_threads()
+        model = assemble.load_models(self.experiment, self.model_path, [self.name])[self.name]
+        info, _ = self.run_folder.read_stream()
+        self.fitted = assemble.fit_to_stream(model, info)
+        self.notes = self.fitted.notes
+        self._warm_up(info)
+        decisions = self._decision_ring()
+        pipeline = self._begin(decisions, first=None if decisions.count == 0 else -1)
+        self._remember_trials()
+        self.say("live")
+        try:
+            self._decide(pipeline, decisions)
+        finally:
+            decisions.close()
+
+    def _warm_up(self, info: StreamInfo) -> None:
+        label = next(label for labels in self.experiment.classes.values() for label in labels)
+        # enough for one window, wherever a marker in its middle puts it, plus whatever a transform holds back
+        reach = 3 * self.config.window + 2 * abs(self.config.offset) + 2 * (self.config.baseline or 0.0) + 1.0
+        noise = _Noise(info, int(reach * info.rate) + 64, label)
+        pipeline = assemble.make_pipeline(
+            self.experiment, self.config, noise, info, self.fitted.model.decoder, self.fitted.channels
+        )
+        decided = 0
+        try:
+            while decided < 3:
+                pipeline.ingest(0.0)
+                while (window := pipeline.next_window()) is not None and decided < 3:
+                    pipeline.decode(window)
+                    decided += 1
+        except EOFError:
+            pipeline.finished_trials(ended=True)
+
+    def _decision_ring(self) -> DecisionRing:
+        path = self.run_folder.decisions(self.name)
+        if path.exists():
+            return DecisionRing.attach(path)
+        return DecisionRing.create(
+            path, tuple(self.experiment.classes), self.config.hop or self.config.window, self.config.window
+        )
+
+    def _begin(self, decisions: DecisionRing, first: int | None) -> Pipeline:
+        """A pipeline from sample ``first`` of the ring; None: from its oldest; -1: in mid-stream, after a break."""
+        source = RingSource(self.run_folder, first=0)
+        info = source.open()
+        ring = source.ring
+        if first is None:
+            source.index = ring.oldest
+        else:
+            settle = int((SETTLE_SECONDS + 2 * self.config.window) * info.rate)
+            newest = decisions.newest()
+            # never the origin of an earlier run, so that the log tells the runs apart
+            after = 0 if newest is None else newest.origin + 1
+            source.index = min(max(ring.oldest, ring.written - settle, after), ring.written)
+        pipeline = assemble.make_pipeline(
+            self.experiment,
+            self.config,
+            source,
+            info,
+            self.fitted.model.decoder,
+            self.fitted.channels,
+            origin=source.index,
+        )
+        newest = decisions.newest()
+        if newest is not None:
+            pipeline.forget_before(newest.start, newest.skipped)
+        self._source = source
+        return pipeline
+
+    def _decide(self, pipeline: Pipeline, decisions: DecisionRing) -> None:
+        ended = False
+        while not ended:
+            self._source.wait_for(pipeline.next_needed(), 0.05)
+            try:
+                pipeline.ingest(0.0)
+            except EOFError:
+                ended = True
+            except Overrun as overrun:
+                print(f"{self.name}: too slow, {overrun}; beginning again with the newest samples", flush=True)
+                self._before = {"over_gap": self.counts["over_gap"], "without_data": self.counts["without_data"]}
+                self._source.close()
+                pipeline = self._begin(decisions, first=-1)
+                continue
+            while (window := pipeline.next_window()) is not None:
+                if pipeline.newer_is_due():
+                    pipeline.skip(window)
+                    continue
+                decisions.ring.set_word(BUSY, time.monotonic_ns())
+                decision: Decision = pipeline.decode(window)
+                decisions.ring.set_word(BUSY, 0)
+                decisions.add(decision)
+            self._tell_trials(pipeline.finished_trials(ended))
+            self.counts = {
+                "skipped": pipeline.skipped,
+                "over_gap": self._before["over_gap"] + pipeline.over_hole,
+                "without_data": self._before["without_data"] + pipeline.trials.without_data,
+            }
+            if time.monotonic() - self._told > REPORT_SECONDS:
+                self.say("live")
+                if os.getppid() != self._parent:
+                    print("the session is gone; ending", flush=True)
+                    return
+        self.say("ended")
+
+    def _trials_path(self) -> Path:
+        return self.run_folder.trials(self.name)
+
+    def _remember_trials(self) -> None:
+        """After a restart: which trials were told already."""
+        if self._trials_path().exists():
+            lines = self._trials_path().read_text().splitlines()
+            self._trials_told = {float(json.loads(line)["time"]) for line in lines}
+
+    def _tell_trials(self, trials: Sequence[Trial]) -> None:
+        fresh = [trial for trial in trials if trial.time not in self._trials_told]
+        if fresh:
+            self._trials_told.update(trial.time for trial in fresh)
+            with self._trials_path().open("a") as file:
+                file.write("".join(json.dumps(trial.as_json()) + "\n" for trial in fresh))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one worker; 0: its session has ended, 2: it cannot work (the reason is in its status), 1: it crashed."""
+    run, session, name = sys.argv[1:] if arguments is None else arguments
+    folder = RunFolder(Path(run))
+    try:
+        worker = Worker(folder, Path(session), name)
+        worker.run()
+    except (ConfigError, ModelError, TransformError) as error:
+        # starting again would not help: the session is told, and stops asking
+        _last_words(folder, name, str(error), fatal=True)
+        return 2
+    except RtbciError as error:
+        _last_words(folder, name, str(error), fatal=False)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its author is told where
+        traceback.print_exc()
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        _last_words(folder, name, f"raised {type(error).__name__}: {error} ({place})", fatal=False)
+        return 1
+    return 0
+
+
+def _last_words(run: RunFolder, name: str, problem: str, fatal: bool) -> None:
+    print(f"{name}: {problem}", flush=True)
+    if run.path.exists():
+        replace_json(
+            run.worker(name), {"state": "failed", "pid": os.getpid(), "problem": problem, "fatal": fatal, "notes": []}
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,138 @@
+"""A running session, seen from outside: everything in its run folder that has appeared so far.
+
+Attaching happens piece by piece, because the pieces appear one after the other::
+
+    status.json ─► stream.json and raw.ring ─► markers.jsonl ─► NAME.ring of each decoder ─► (folder gone)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rtbci.errors import RecordingError, RtbciError
+from rtbci.ring import Ring
+from rtbci.runfolder import DecisionRing, MarkerReader, RunFolder, read_json
+from rtbci.types import Marker, StreamInfo
+from rtbci_ui.banner import Banner, alive, banner
+from rtbci_ui.feed import DecisionFeed
+from rtbci_ui.status import Status, read_status
+
+STATUS_SECONDS = 0.1
+"""The status file is looked at as often as it is written."""
+MARKERS = 4096
+"""Markers that are kept for the screen: hours of trials, minutes of a fast oddball."""
+
+
+class Run:
+    """Looks at a run folder; never waits, and never fails because something is not there (yet, or any more).
+
+    Attributes
+    ----------
+    status : the newest status, or None before the first.
+    info, ring : the stream and its samples, or None before they are there.
+    markers : the newest 4096 markers, in order of arrival.
+    feeds : decisions by decoder name.
+    there : whether the run folder exists.
+    problem : the last thing that could not be read, or "".
+    """
+
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.folder = RunFolder(path)
+        self.monotonic = monotonic
+        self.status: Status | None = None
+        self.info: StreamInfo | None = None
+        self.ring: Ring | None = None
+        self.markers: list[Marker] = []
+        self.feeds: dict[str, DecisionFeed] = {}
+        self.there = path.is_dir()
+        self.problem = ""
+        self._offset = 0.0
+        self._reader = MarkerReader(self.folder.markers)
+        self._looked = -1.0
+        self._alive: bool | None = None
+
+    def now(self) -> float:
+        """The time on the source's clock, in seconds; it stands still once the session has ended."""
+        if self.status is not None and self.status.state == "ended" and self.status.time is not None:
+            return self.status.time
+        return self.monotonic() + self._offset
+
+    def refresh(self) -> None:
+        """Look again: markers and decisions at every call, the small files ten times a second."""
+        self.markers.extend(self._reader.new())
+        del self.markers[:-MARKERS]
+        for feed in self.feeds.values():
+            feed.refresh()
+        now = self.monotonic()
+        if now - self._looked < STATUS_SECONDS:
+            return
+        self._looked = now
+        try:
+            self._look()
+        except (OSError, ValueError, KeyError, RtbciError) as error:
+            self.problem = str(error)
+        else:
+            self.problem = ""
+
+    def _look(self) -> None:
+        self.there = self.folder.path.is_dir()
+        if not self.there:
+            self._alive = None
+            return
+        fields = read_json(self.folder.status)
+        if fields is not None:
+            self.status = read_status(fields)
+        if self.info is None and self.folder.stream.exists() and self.folder.raw.exists():
+            info, self._offset = self.folder.read_stream()
+            ring = Ring.attach(self.folder.raw)
+            if ring.n_channels != info.n_channels:
+                raise RecordingError(
+                    f"{self.folder.raw} has {ring.n_channels} channels, stream.json {info.n_channels}; they should agree"
+                )
+            self.info, self.ring = info, ring
+        if self.status is None:
+            return
+        for decoder in self.status.decoders:
+            if decoder.name not in self.feeds and self.folder.decisions(decoder.name).exists():
+                self.feeds[decoder.name] = DecisionFeed(
+                    decoder.name, DecisionRing.attach(self.folder.decisions(decoder.name))
+                )
+        if self.status.stale(self.monotonic()):
+            self._alive = alive(self.status.pid)
+
+    @property
+    def samples_silent(self) -> float | None:
+        """Seconds since the newest sample's time stamp, None before the first."""
+        if self.ring is None or self.ring.written == 0:
+            return None
+        written = self.ring.written
+        return max(0.0, self.now() - float(self.ring.view(written - 1, written)[1][0]))
+
+    @property
+    def stale_for(self) -> float | None:
+        """Age in seconds of every number that the session tells, where it is too old; None while all is well."""
+        if self.status is None:
+            return None
+        if self.status.state != "ended" and (self.status.stale(self.monotonic()) or not self.there):
+            return self.status.age(self.monotonic())
+        return None
+
+    def banner(self) -> Banner | None:
+        """The most urgent thing to say."""
+        return banner(
+            self.status,
+            self.monotonic(),
+            folder_there=self.there,
+            process_alive=self._alive,
+            samples_silent=self.samples_silent,
+        )
+
+    def close(self) -> None:
+        """Let go of everything that is mapped or open."""
+        self._reader.close()
+        for feed in self.feeds.values():
+            feed.ring.close()
+        if self.ring is not None:
+            self.ring.close()
