@@ -239,7 +239,7 @@ def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
         "window": float(config.window),
         "hop": None if config.hop is None else float(config.hop),
         "lock": config.lock,
-        "offset": float(config.offset),
+        "offset": None if config.lock is None and config.offset == 0 else float(config.offset),
         "baseline": None if config.baseline is None else float(config.baseline),
         "deadline": None if config.deadline is None else float(config.deadline),
         "model": None if config.model is None else str(config.model),

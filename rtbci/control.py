@@ -134,19 +134,25 @@ class ControlServer:
     def _serve(self) -> None:
         while not self._closed.is_set():
             timeout = min((c.heard + self._idle - time.monotonic() for c in self._clients.values()), default=None)
-            for key, events in self._selector.select(None if timeout is None else max(timeout, 0.0)):
+            ready = self._selector.select(None if timeout is None else max(timeout, 0.0))
+            # before any command is handled: what waits for us while a long one runs is not idle
+            self._drop_idle({key.fd for key, _ in ready})
+            for key, events in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.data is not None and key.data.socket.fileno() in self._clients:
                     self._attend(key.data, events)
-            now = time.monotonic()
-            for client in [c for c in self._clients.values() if now - c.heard >= self._idle]:
-                self._drop(client)
         for client in list(self._clients.values()):
             self._drop(client)
         self._selector.close()
         for open_socket in (self._listener, self._wake_in, self._wake_out):
             open_socket.close()
+
+    def _drop_idle(self, ready: set[int]) -> None:
+        now = time.monotonic()
+        for descriptor, client in list(self._clients.items()):
+            if descriptor not in ready and now - client.heard >= self._idle:
+                self._drop(client)
 
     def _accept(self) -> None:
         try:

@@ -5,8 +5,9 @@ so its log-probabilities count for 0.1/2: ``weight = fresh / length``. Then conf
 
     L_t = L_{t-1} * exp(-fresh / (rate * tau)) + weight * log p_t          posterior = softmax(L_t)
 
-After a reset the first window is all new, so it counts whole. Weights follow the samples, not the clock: a skipped
-window's share goes to the next one, live and in replay alike.
+Every window of a run weighs the same, the first one too (it brings more, but one window is not to outvote the rest), so
+that a steady signal settles at ``tau / window`` times one window's evidence. Weights follow the samples, not the clock: a
+skipped window's share goes to the next one, live and in replay alike.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Evidence:
     ----------
     n_classes : number of classes.
     length : samples in a window.
+    hop : samples from one window to the next; ``length`` for windows that stand alone.
     rate : sampling rate of the windows in Hz.
     threshold : posterior above which a class is claimed.
     dwell : seconds for which it must stay above, without a break, before it is claimed.
@@ -53,6 +55,7 @@ class Evidence:
         self,
         n_classes: int,
         length: int,
+        hop: int,
         rate: float,
         *,
         threshold: float = 0.7,
@@ -61,6 +64,7 @@ class Evidence:
     ) -> None:
         self.n_classes = n_classes
         self.length = length
+        self.hop = min(hop, length)
         self.rate = rate
         self.threshold = threshold
         self.dwell = dwell
@@ -72,6 +76,7 @@ class Evidence:
         return Evidence(
             self.n_classes,
             self.length,
+            self.hop,
             self.rate,
             threshold=self.threshold,
             dwell=self.dwell,
@@ -79,7 +84,7 @@ class Evidence:
         )
 
     def reset(self) -> None:
-        """Forget everything: the next window counts whole."""
+        """Forget everything."""
         self._sum: LogProbs = np.zeros(self.n_classes)
         self._empty = True
         self._leader = -1
@@ -93,7 +98,7 @@ class Evidence:
         posterior : (n_classes,) float64, natural logarithms.
         answer : the class that is claimed, or -1 while nothing is.
         """
-        fresh = self.length if self._empty else min(fresh, self.length)
+        fresh = self.hop if self._empty else min(fresh, self.length)
         seconds = fresh / self.rate
         if not self._empty:
             self._sum *= math.exp(-seconds / self.time_constant)

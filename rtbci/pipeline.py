@@ -12,7 +12,8 @@ never on how they were chunked, when they came, or what was skipped in between.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -135,10 +136,12 @@ class Pipeline:
 
         self.holes = Holes()
         self.gaps: list[Gap] = []
+        self.on_marker: Callable[[Marker], None] = lambda marker: None
         self.labels_seen: dict[str, int] = {}
         self.skipped = 0
         self.over_hole = 0
         self._last_time = float("nan")
+        self._latest = -math.inf
         self._broken = False
         self._pending = self._pending_at = 0
         self._newest_stop = index
@@ -148,6 +151,7 @@ class Pipeline:
         self.evidence = Evidence(
             len(plan.classes),
             self.length,
+            self.length if self.hop is None else self.hop,
             rate,
             threshold=plan.threshold,
             dwell=plan.dwell,
@@ -197,6 +201,7 @@ class Pipeline:
         return n
 
     def _add_marker(self, marker: Marker) -> None:
+        self.on_marker(marker)
         self.labels_seen[marker.label] = self.labels_seen.get(marker.label, 0) + 1
         self.trials.add_marker(marker)
         if self._events is not None and marker.label in self.plan.labels:
@@ -257,6 +262,7 @@ class Pipeline:
             samples, times = transform.transform(samples, times)
         if len(samples):
             self._ring.push(samples, times, 0.0)
+            self._latest = max(self._latest, float(times[-1]))
 
     # ------------------------------------------------------------------ windows out
 
@@ -268,14 +274,13 @@ class Pipeline:
 
     def locate(self, time: float) -> int | None:
         """Index of the transformed sample nearest to ``time``; -1: none within a sample of it; None: not yet known."""
-        stop = self._ring.written
-        start = max(self._ring.oldest, 0)
-        if stop == start:
+        if self._latest < time:
             return None
-        _, times, _ = self._ring.view(start, stop)
+        start = self._ring.oldest
+        _, times, _ = self._ring.view(start, self._ring.written)
         reached = np.maximum.accumulate(times)  # a clock that was set back must not change what was found before
         if reached[-1] < time:
-            return None
+            return -1  # so long ago that its samples are gone
         at = int(np.searchsorted(reached, time))
         if at > 0 and time - times[at - 1] <= times[at] - time:
             at -= 1

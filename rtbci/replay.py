@@ -25,7 +25,7 @@ def replay(
     recording: Path,
     *,
     speed: float | None = None,
-    chunk: int | None = None,
+    chunk: int = 4,
     progress: Progress = lambda text: None,
     decided: Decided = lambda name, decision: None,
 ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def replay(
             fitted = assemble.fit_to_stream(models[config.name], info)
             for note in fitted.notes:
                 progress(f"note: {config.name}: {note}")
-            rows = 4096 if chunk is None else min(max(chunk, 1), LARGEST_READ)
+            rows = min(chunk, LARGEST_READ)
             pipeline = assemble.make_pipeline(
                 experiment, config, source, info, fitted.model.decoder, fitted.channels, rows=rows
             )
@@ -91,6 +91,7 @@ def run(
             decision = pipeline.decode(window)
             tally.add(decision)
             decided(decision)
+            trials.extend(pipeline.finished_trials())
         trials.extend(pipeline.finished_trials(ended))
         if (now := int(pipeline.received / pipeline.source_rate / 60)) > minute:
             minute = now

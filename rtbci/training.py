@@ -121,23 +121,27 @@ def collect(
             hop = pipeline.hop or pipeline.length
             keep = max(16, math.ceil((end - begin) / hop) + 16) if pipeline.hop else 4096
             gatherer: Gatherer[Samples] = Gatherer(plan.labels, begin, end, pipeline.locate, keep=keep)
-            last_second = -1
-            try:
-                while True:
+            pipeline.on_marker = gatherer.add_marker
+            minute, ended = -1, False
+            while not ended:
+                try:
                     pipeline.ingest(0.0)
-                    while (window := pipeline.next_window()) is not None:
-                        gatherer.add(window.start, window.stop, np.array(window.samples))
-                    done = pipeline.decided_before()
-                    for trial in gatherer.finished(done):
-                        windows.extend(trial.items)
-                        labels.extend([trial.truth] * len(trial.items))
-                        trial_of.extend([n_trials] * len(trial.items))
-                        n_trials += 1
-                    if (second := pipeline.received // int(60 * info.rate)) != last_second:
-                        last_second = second
-                        progress(f"{config.name}: {recording.name}, minute {second}, {n_trials} trials")
-            except EOFError:
-                gatherer.abandon()
+                except EOFError:
+                    ended = True
+                gathered = []
+                while (window := pipeline.next_window()) is not None:
+                    gatherer.add(window.start, window.stop, np.array(window.samples))
+                    gathered += gatherer.finished(pipeline.decided_before())
+                gathered += gatherer.finished(pipeline.decided_before())
+                for trial in gathered:
+                    windows.extend(trial.items)
+                    labels.extend([trial.truth] * len(trial.items))
+                    trial_of.extend([n_trials] * len(trial.items))
+                    n_trials += 1
+                if (now := int(pipeline.received / info.rate / 60)) != minute:
+                    minute = now
+                    progress(f"{config.name}: {recording.name}, minute {minute}, {n_trials} trials")
+            gatherer.abandon()
             without_data += gatherer.without_data
             for label, count in pipeline.labels_seen.items():
                 seen[label] = seen.get(label, 0) + count

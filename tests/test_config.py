@@ -314,6 +314,7 @@ def test_an_impossible_experiment_is_not_saved_and_the_old_file_stays(tmp_path):
     experiment = config.loads(EXAMPLE)
     for impossible in (
         replace(experiment, trial=Trial(3.0, 1.0)),
+        replace(experiment, decoders=(replace(experiment.decoders[0], offset=0.5),)),
         replace(experiment, source=Component("lsl", {"a": None})),
         replace(experiment, source=Component("lsl", {"a": object()})),
         replace(experiment, source=Component("lsl", {"use": "file"})),
@@ -411,3 +412,4 @@ def test_any_experiment_can_be_edited_into_any_other(tmp_path_factory, before, a
     config.save(replace(after, text="# a comment\n" + path.read_text()), path)
     assert config.load(path) == after
     assert list(config.load(path).classes) == list(after.classes)
+    assert path.read_text().startswith("# a comment\n")

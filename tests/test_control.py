@@ -139,7 +139,7 @@ def test_clients_that_vanish_or_say_nothing_keep_nobody_waiting(run, server):
 
 
 def test_a_client_that_takes_no_replies_is_dropped(run):
-    server = ControlServer(run, handle, idle=0.2)
+    server = ControlServer(run, handle, idle=1.0)
     try:
         connection, token = raw(run)
         with connection:
@@ -286,3 +286,30 @@ def test_more_callers_at_once_than_the_queue_holds_are_answered_when_the_session
         going_on.set()
         server.close()
     assert sorted(answer["n"] for answer in answers) == list(range(MOST_CLIENTS + 20))
+
+
+def test_who_waits_while_a_long_command_runs_is_not_taken_for_idle(run):
+    inside, going_on = threading.Event(), threading.Event()
+
+    def wait(command):
+        inside.set()
+        going_on.wait()
+        return {"n": command["n"]}
+
+    server = ControlServer(run, wait, idle=0.05)
+    answers: list[dict] = []
+    try:
+        first = threading.Thread(target=lambda: answers.append(send(run, {"n": 1}, 60)))
+        first.start()
+        inside.wait()
+        second, token = raw(run)
+        with second:
+            second.sendall(json.dumps({"n": 2, **token}).encode() + b"\n")
+            going_on.wait(0.2)  # longer than anyone may be idle
+            going_on.set()
+            assert json.loads(second.makefile("rb").readline()) == {"n": 2}
+        first.join()
+    finally:
+        going_on.set()
+        server.close()
+    assert answers == [{"n": 1}]

@@ -36,9 +36,15 @@ class Speed(click.ParamType[float | None]):
 @click.option("--model", required=True, type=click.Path(path_type=Path), help="Model file made by 'rtbci train'.")
 @click.option("--recording", required=True, type=click.Path(path_type=Path), help="Recording to decode.")
 @click.option("--speed", type=Speed(), default="max", show_default=True, help="Times real time.")
-@click.option("--chunk", type=click.IntRange(1), help="Samples that arrive together; no decision depends on it.")
+@click.option(
+    "--chunk",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Samples that arrive together, as they might live: ages depend on it, no decision does.",
+)
 def replay(
-    experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int | None, as_json: bool
+    experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, as_json: bool
 ) -> None:
     """Decode a recording through the live pipeline and report what the subject would have got.
 

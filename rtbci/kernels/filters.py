@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 QUIET = 1e-10
 """Added to and taken off every section's output, which rounds it to multiples of about 1e-26.
 
-A channel that stands still lets a recursive filter decay into denormal numbers, where it stays (2e-319 for ever was seen) and
-where many processors are a hundred times slower. This step is far below the rounding of float32 samples and far above that.
+A channel that stands still lets a recursive filter decay into denormal numbers, where it stays (2e-319 for ever was
+seen) and where many processors are a hundred times slower. This step lies far below the rounding of float32 samples and
+far above denormal numbers.
 """
 
 _read_only = nb.types.Array(nb.float32, 2, "C", readonly=True)

@@ -76,9 +76,7 @@ def gather(
 
 
 @nb.njit([nb.void(nb.float64[::1], _flags, nb.float64, nb.float64[::1])], cache=True, nogil=True)
-def robust_z(
-    energy: NDArray[np.float64], among: NDArray[np.bool_], smallest: float, z: NDArray[np.float64]
-) -> None:
+def robust_z(energy: NDArray[np.float64], among: NDArray[np.bool_], smallest: float, z: NDArray[np.float64]) -> None:
     """How far each channel's log amplitude lies above the median of those ``among``, in robust standard deviations.
 
     The log amplitude is half the logarithm of ``energy`` (n,); the standard deviation is 1.4826 times the median absolute

@@ -27,7 +27,7 @@ def block_mean(samples: NDArray[np.float32], mean: NDArray[np.float64]) -> None:
     for i in range(n):
         for c in range(n_channels):
             value = samples[i, c]
-            if value == value:  # noqa: PLR0124 - the test for NaN that costs nothing
+            if value == value:
                 mean[c] += value
                 count[c] += 1.0
     for c in range(n_channels):

@@ -42,8 +42,8 @@ def polyphase(
     """Output samples ``k``, ``k + 1``, … into ``out`` (n, n_channels) and their times into ``out_times`` (n,).
 
     Output k is the sum over t of ``taps[phase, t] * input[newest - t]``, where ``newest`` and ``phase`` are quotient and
-    remainder of ``k * down`` by the number of phases (Crochiere and Rabiner, Multirate Digital Signal Processing, 1983, section
-    3.3.2). The sum runs from the newest sample to the oldest, in float64, whatever the chunk.
+    remainder of ``k * down`` by the number of phases (Crochiere and Rabiner, Multirate Digital Signal Processing, 1983,
+    section 3.3). The sum runs from the newest sample to the oldest, in float64, whatever the chunk.
 
     Parameters
     ----------

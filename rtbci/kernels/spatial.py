@@ -58,7 +58,7 @@ def scale(
     offsets: NDArray[np.float64],
     out: NDArray[np.float32],
 ) -> None:
-    """``samples`` (n, n_channels) times ``factors`` (n_channels,) plus ``offsets`` (n_channels,), in float64, into ``out``."""
+    """``out`` is ``samples`` (n, n_channels) times ``factors`` (n_channels,) plus ``offsets`` (n_channels,), in float64."""
     for i in range(samples.shape[0]):
         for c in range(samples.shape[1]):
             out[i, c] = np.float32(samples[i, c] * factors[c] + offsets[c])

@@ -233,6 +233,7 @@ class Recorder:
             self._writer.close()
         except (RecordingError, OSError) as error:
             log.error("the recording has no footers (rtbci recover adds them): %s", error)
+        self._status = replace(self._status, bytes=self._writer.size)
 
     def _let_go(self) -> None:
         self._markers.close()

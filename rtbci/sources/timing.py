@@ -11,18 +11,26 @@ BREAK_SECONDS = 1.0
 _SNAP = 0.005
 
 
+def _break(steps: Times) -> float:
+    # a slow stream (one value a second) does not consist of breaks
+    return max(BREAK_SECONDS, 10.0 * float(np.median(np.abs(steps)))) if len(steps) else BREAK_SECONDS
+
+
+def measured_rate(times: Times) -> float:
+    """Samples per second outside breaks, in Hz; 0 when there are fewer than two samples or no time passes."""
+    steps = np.diff(times)
+    steps = steps[np.abs(steps) <= _break(steps)]
+    total = float(steps.sum())
+    return len(steps) / total if len(steps) and total > 0.0 else 0.0
+
+
 def estimated_rate(times: Times) -> float:
-    """Sampling rate in Hz of unevenly stamped samples: samples per second outside breaks, snapped to a whole number.
+    """What the nominal rate in Hz of unevenly stamped samples must have been: `measured_rate`, snapped to a whole number.
 
     An amplifier's rate is a whole number of Hz, and its clock is right to far better than the half percent that is
-    forgiven here. 0 when there are fewer than two samples or no time passes.
+    forgiven here.
     """
-    steps = np.diff(times)
-    steps = steps[np.abs(steps) <= BREAK_SECONDS]
-    total = float(steps.sum())
-    if len(steps) == 0 or total <= 0.0:
-        return 0.0
-    rate = len(steps) / total
+    rate = measured_rate(times)
     whole = round(rate)
     return float(whole) if whole and abs(rate - whole) <= _SNAP * rate else rate
 
@@ -33,7 +41,8 @@ def straightened(times: Times) -> Times:
     The same idea as in pyxdf's ``dejitter_timestamps``, for recordings that do not pass through it.
     """
     out = np.array(times, np.float64)
-    edges = [0, *(np.flatnonzero(np.abs(np.diff(times)) > BREAK_SECONDS) + 1), len(times)]
+    steps = np.diff(out)
+    edges = [0, *(np.flatnonzero(np.abs(steps) > _break(steps)) + 1), len(times)]
     for first, stop in zip(edges[:-1], edges[1:], strict=True):
         if stop - first > 1:
             index = np.arange(stop - first) - (stop - first - 1) / 2

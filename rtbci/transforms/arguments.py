@@ -1,4 +1,4 @@
-"""Checks of what a person wrote for a transform; every refusal begins with ``key = value: `` as it would stand in the file."""
+"""Checks of what a person wrote for a transform; every refusal begins with ``key = value: `` as it stands in the file."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def find_channels(key: str, value: object, names: Sequence[str], info: StreamInf
         raise refuse(key, value, f"the stream has no channel {listed(missing)}; {_suggestion(missing, info.names)}")
     for name in names:
         if info.names.count(name) > 1:
-            raise refuse(key, value, f"the stream has {info.names.count(name)} channels named {name}; names must differ")
+            raise refuse(
+                key, value, f"the stream has {info.names.count(name)} channels named {name}; names must differ"
+            )
     return [at[name] for name in names]
 
 
@@ -126,7 +128,7 @@ def _suggestion(missing: Sequence[str], names: Sequence[str]) -> str:
     lower = {name.lower(): name for name in names}
     near: list[str] = []
     for name in missing:
-        for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6):
+        for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5):
             if lower[match] not in near:
                 near.append(lower[match])
     return f"near matches: {listed(near)}" if near else f"it has {listed(names)}"

@@ -1,4 +1,4 @@
-"""Which channels are bad right now: flat, railed or noisy, judged block by block while the samples pass through untouched."""
+"""Which channels are bad right now: flat, railed or noisy, judged block by block while samples pass through untouched."""
 
 from __future__ import annotations
 
@@ -39,12 +39,16 @@ class MarkBad:
 
     A threshold of 0 switches its criterion off. Trigger and other channels without a signal are never judged.
 
-    ``flat_uv`` : peak-to-peak of the block is below this many µV (fT, fT/cm for MEG: the scale of MNE's tutorial on flat
-    channels), or exactly 0 in any unit.
-    ``railed`` : a fifth of the block lies at exactly its largest or at its smallest value, or, in a voltage, is
-    beyond this many µV. The default is below the rails of common direct-coupled amplifiers (187 or 262 mV) and far above an electrode's offset.
-    ``noisy`` : robust z-score, across the channels of its kind, of the log root mean square of the *steps* from sample to
-    sample. Steps show line noise, muscle and loose electrodes; blinks and drifts are slow and hardly count.
+    Parameters
+    ----------
+    flat_uv : peak-to-peak of the block is below this many µV (fT for magnetometers, fT/cm for gradiometers, the numbers
+        of MNE's tutorial on bad spans), or exactly 0 in any unit.
+    railed : a fifth of the block lies at exactly its largest or exactly its smallest value or, in a voltage, beyond this
+        many µV. The default lies below the rails of common direct-coupled amplifiers (187 and 262 mV) and far above the
+        offset of an electrode. MEG and channels in no known unit are judged by the repeated value alone.
+    noisy : robust z-score, across the channels of its kind, of the log root mean square of the *steps* from sample to
+        sample. Steps show line noise, muscle and loose electrodes; blinks and drifts are slow and hardly count.
+    seconds : length of a block.
 
     ::
 
@@ -69,7 +73,9 @@ class MarkBad:
         self.noisy = number("noisy", noisy, at_least=0, right="a z-score (0: off)")
         self.seconds = number("seconds", seconds, above=0, right="a duration in seconds")
         if not (self.flat_uv or self.railed or self.noisy):
-            raise refuse("noisy", noisy, "every criterion is switched off; flat_uv, railed or noisy above 0 would be right")
+            raise refuse(
+                "noisy", noisy, "every criterion is switched off; flat_uv, railed or noisy above 0 would be right"
+            )
         self._n_channels = -1
 
     def start(self, info: StreamInfo, first_index: int = 0) -> StreamInfo:
@@ -83,7 +89,8 @@ class MarkBad:
             raise refuse(
                 "seconds",
                 self.seconds,
-                f"makes blocks of {self._length} samples at {info.rate:g} Hz; at least {SHORTEST / info.rate:.3g} s is needed",
+                f"makes blocks of {self._length} samples at {info.rate:g} Hz; "
+                f"at least {SHORTEST / info.rate:.3g} s is needed",
             )
         self._names = info.names
         self._n_channels = n = info.n_channels
@@ -110,6 +117,7 @@ class MarkBad:
         self._clear_blocks = np.zeros(n, np.int64)
         self._bad = np.zeros(n, np.bool_)
         self._index = first_index
+        self._continues = False
         self.resume()
         return info
 

@@ -1,15 +1,17 @@
 """Recursive filters as second-order sections: band-pass, high-pass, notch.
 
-Samples are float32, state is float64: with a float32 state a 0.1 Hz high-pass of a signal with a 20 mV offset was 28 % wrong.
+Samples are float32, state is float64: with a float32 state a 0.1 Hz high-pass of a signal with a 20 mV offset was 28 %
+wrong.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, buttap, iirnotch
+from scipy.signal import buttap, butter, iirnotch
 
 from rtbci.kernels.filters import filter_sections
 from rtbci.transforms.arguments import check_stream, number, refuse, whole
@@ -22,7 +24,7 @@ LOWEST = 1e-6
 that float64 cannot tell them apart well (the sum of a section's denominator goes with the square of this number)."""
 
 
-class Recursive:
+class Recursive(ABC):
     """A cascade of second-order sections over all channels, primed with the first sample after `start` or `resume`.
 
     Primed means: the state is what it would be had the first sample's value always been there, so an electrode's offset
@@ -43,9 +45,9 @@ class Recursive:
         self._n_channels = -1
         self._primed = False
 
+    @abstractmethod
     def _design(self, rate: float) -> NDArray[np.float64]:
         """Sections (n_sections, 6) for a stream of ``rate`` Hz. Raises TransformError when there can be none."""
-        raise NotImplementedError
 
     def start(self, info: StreamInfo, first_index: int = 0) -> StreamInfo:
         """Design for the stream's rate and forget all state; the stream comes out as it went in.
@@ -79,12 +81,11 @@ class Recursive:
 
 
 class BandPass(Recursive):
-    """Butterworth band-pass from ``low`` to ``high`` Hz, 3 dB down at both; ``order`` sections, so ``order`` poles a side.
+    """Butterworth band-pass from ``low`` to ``high`` Hz, 3 dB down at both; ``order`` poles a side, in ``order`` sections.
 
-    ``warmup_seconds`` is the time within which the envelope of the impulse response gives out 99 % of its energy, taken
-    from the low-pass prototype of half the bandwidth (the envelope of a narrow band-pass is the impulse response of the low-pass that it is a
-    shifted copy of: Oppenheim and Schafer, Discrete-Time Signal Processing, section 12.4). A window shorter than that shows the
-    filter rather than the signal.
+    ``warmup_seconds`` is the time within which the envelope of the impulse response gives out 99 % of its energy. It is
+    taken from the low-pass prototype of half the bandwidth: a narrow band-pass is that low-pass shifted in frequency, so
+    its envelope is the impulse response of the low-pass. A window shorter than that shows the filter more than the signal.
     """
 
     def __init__(self, low: float, high: float, order: int = 4) -> None:
@@ -110,8 +111,8 @@ class BandPass(Recursive):
 class HighPass(Recursive):
     """Butterworth high-pass at ``low`` Hz (3 dB down there), which takes off offsets and drifts.
 
-    ``warmup_seconds`` is 0: the filter is primed on the first sample, so there is no transient to wait for; what it takes off
-    later is drift, slower than any window.
+    ``warmup_seconds`` is 0: the filter is primed on the first sample, so there is no transient to wait for; what it takes
+    off later is drift, slower than any window.
     """
 
     def __init__(self, low: float, order: int = 2) -> None:
@@ -128,9 +129,9 @@ class HighPass(Recursive):
 class Notch(Recursive):
     """Takes out a line at ``freq`` Hz, 3 dB down at ``freq / q`` apart, and at its multiples up to number ``harmonics``.
 
-    ``harmonics = 1`` is the line alone. The quality ``q`` is the same for all: when the mains frequency wanders, its multiples
-    wander by multiples. ``warmup_seconds`` is 0: the filter is primed on the first sample and what rings after that is the line that
-    is being rejected, while the rest of the spectrum passes from the first sample on.
+    ``harmonics = 1`` is the line alone. The quality ``q`` is the same for all: when the mains frequency wanders, its
+    multiples wander by multiples. ``warmup_seconds`` is 0: the filter is primed on the first sample, and what rings after
+    it is the line that is being rejected; the rest of the spectrum passes from the first sample on.
     """
 
     def __init__(self, freq: float, q: float = 30.0, harmonics: int = 1) -> None:
@@ -146,13 +147,15 @@ class Notch(Recursive):
             raise refuse(
                 "harmonics",
                 self.harmonics,
-                f"multiple {self.harmonics} of {self.freq:g} Hz is not below the Nyquist frequency, {rate / 2:g} Hz at a rate "
-                f"of {rate:g} Hz; {possible} at most",
+                f"multiple {self.harmonics} of {self.freq:g} Hz is not below the Nyquist frequency, {rate / 2:g} Hz "
+                f"at a rate of {rate:g} Hz; {possible} at most",
             )
         width = self.freq * self.harmonics / self.q
         if not LOWEST * rate <= width < rate / 2:
             raise refuse(
-                "q", self.q, f"makes a notch {width:g} Hz wide; between {LOWEST * rate:g} and {rate / 2:g} Hz is possible"
+                "q",
+                self.q,
+                f"makes a notch {width:g} Hz wide; between {LOWEST * rate:g} and {rate / 2:g} Hz is possible",
             )
         rows = []
         for multiple in range(1, self.harmonics + 1):
@@ -198,7 +201,9 @@ def _checked(sections: NDArray[np.float64], key: str, value: float, rate: float)
     a1, a2 = sections[:, 4], sections[:, 5]
     # the triangle in which both roots of z^2 + a1 z + a2 lie within the unit circle
     if not (np.isfinite(sections).all() and (np.abs(a2) < 1).all() and (np.abs(a1) < 1 + a2).all()):
-        raise refuse(key, value, f"makes a filter that is not stable at a rate of {rate:g} Hz; a wider band or lower order is")
+        raise refuse(
+            key, value, f"makes a filter that is not stable at a rate of {rate:g} Hz; a wider band or lower order is"
+        )
     return sections
 
 

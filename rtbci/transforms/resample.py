@@ -18,8 +18,8 @@ from rtbci.types import Samples, StreamInfo, Times
 LARGEST_FACTOR = 1024
 """Bound of ``up`` and ``down``: 2048 to 250 Hz is 125 / 1024."""
 PASS, STOP = 0.75, 1.05
-"""Edges of the filter as shares of the lower of the two Nyquist frequencies; half the amplitude at 0.9. What lies above STOP
-and so would fold to below 0.95 is at least ATTENUATION down. A steeper filter would be longer, and its delay is waited for."""
+"""Edges of the filter as shares of the lower of the two Nyquist frequencies; half the amplitude at 0.9. What lies above STOP,
+and so would fold to below 0.95, is at least ATTENUATION down. A steeper filter would be longer, and its delay is lived with."""
 ATTENUATION = 60.0
 """Decibels in the stop band; the pass band is flat to 0.001."""
 SAME = 1e-9
@@ -29,9 +29,10 @@ SAME = 1e-9
 class Resample:
     """Resamples to ``rate`` Hz by a rational factor ``up / down``, both at most 1024.
 
-    Output sample k lies at input position ``k * down / up``, both counted absolutely, so number and phase of what comes out depend
-    on indices alone. It comes out as soon as input sample ``ceil(k * down / up)`` is there. The filter looks back only, so it says what
-    happened `delay_seconds` earlier, and the times that come out say so too. At the stream's own rate samples pass through.
+    Output sample k lies at input position ``k * down / up``, both counted absolutely, so number and phase of what comes
+    out depend on indices alone. It comes out as soon as input sample ``ceil(k * down / up)`` is there. The filter looks
+    back only, so what comes out happened `delay_seconds` earlier, and its times say so. At the stream's own rate samples
+    pass through.
 
     A constant comes out as exactly that constant in every phase (each is normalised to gain 1), so an electrode's offset
     leaves no pattern at the images of 0 Hz.
@@ -164,7 +165,7 @@ def rational(rate: float, from_rate: float) -> tuple[int, int]:
 def design(up: int, down: int) -> tuple[NDArray[np.float64], int]:
     """Taps (up, n_taps) float64 by phase, and the delay in steps of the ``up`` times finer grid.
 
-    A Kaiser-windowed sinc (Kaiser 1974; Oppenheim and Schafer section 7.5.3) of odd length, so that the delay is a whole number of
+    A sinc under a Kaiser window (Kaiser, Proc. IEEE ISCAS 1974) of odd length, so that the delay is a whole number of
     fine steps. ``n_taps`` is a multiple of 4, filled up with zeros.
     """
     lower = min(1.0, up / down) / up  # lower Nyquist frequency, in units of the fine grid's

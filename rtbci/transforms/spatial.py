@@ -1,7 +1,8 @@
-"""Steps across channels, sample by sample: re-reference, bipolar derivations, pick, rescale. None has a memory or a delay."""
+"""Steps across channels, sample by sample: re-reference, bipolar, pick, rescale. None has a memory or a delay."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ NO_SIGNAL = ("stim", "misc", "syst", "exci", "ias")
 """Kinds of channels that carry codes or housekeeping, never a signal with a reference."""
 
 
-class Spatial:
+class Spatial(ABC):
     """What the steps of this module share: they allocate in `start` and work on each sample by itself."""
 
     delay_seconds = 0.0
@@ -56,21 +57,22 @@ class Spatial:
     def resume(self) -> None:
         """Nothing is remembered from one sample to the next, so nothing is forgotten."""
 
+    @abstractmethod
     def _plan(self, info: StreamInfo) -> StreamInfo:
         """Look up what ``_fill`` needs; say what comes out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _fill(self, samples: Samples, out: Samples) -> None:
         """Compute ``out`` (n, n_channels out) from ``samples`` (n, n_channels in)."""
-        raise NotImplementedError
 
 
 class ReReference(Spatial):
     """Subtracts a reference from every channel of the stream's main kind: their average, or the mean of named channels.
 
-    The main kind is the most frequent one among the channels measured on the brain (else among all that carry a signal);
-    other kinds (stim, EOG, …) and channels in ``exclude`` come out as they went in and are left out of the average, and so are channels marked bad,
-    which are re-referenced all the same. ``channels`` may name channels of any kind in the same unit, but no bad ones.
+    The main kind is the most frequent one among the channels measured on the brain (else among all that carry a signal).
+    Other kinds (stim, EOG, …) and channels in ``exclude`` come out as they went in and are left out of the average.
+    Channels marked bad are left out of it too, and are re-referenced all the same. ``channels`` may name channels of any
+    kind in the same unit, but no bad ones.
     """
 
     def __init__(self, channels: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
@@ -93,11 +95,15 @@ class ReReference(Spatial):
             raise refuse("exclude", self.exclude, f"leaves no {main} channel; at least one is needed")
         reference = named or [i for i in targets if info.channels[i].name not in info.bads]
         if not reference:
-            raise refuse("channels", self.channels, f"all {main} channels are marked bad; at least one good one is needed")
-        units = _in_order(info.channels[i].unit for i in (*targets, *reference))
+            raise refuse(
+                "channels", self.channels, f"all {main} channels are marked bad; at least one good one is needed"
+            )
+        units = _units(info.channels[i] for i in (*targets, *reference))
         if len(units) > 1:
             raise refuse(
-                "channels", self.channels, f"the channels have units {listed(units)}; a mean needs one unit, rescale first"
+                "channels",
+                self.channels,
+                f"the channels have units {listed(units)}; a mean needs one unit, rescale first",
             )
         self._targets = np.array(targets, np.int64)
         self._reference = np.array(reference, np.int64)
@@ -138,7 +144,9 @@ class Bipolar(Spatial):
         for first, second in self.pairs:
             a, b = info.channels[at[first]], info.channels[at[second]]
             if a.unit != b.unit:
-                raise refuse("pairs", self.pairs, f"{first} is in {a.unit} and {second} in {b.unit}; one unit is needed")
+                raise refuse(
+                    "pairs", self.pairs, f"{first} and {second} have units {listed(_units((a, b)))}; one is needed"
+                )
             channels.append(replace(a, name=f"{first}-{second}", position=None))
             if {first, second} & info.bads:
                 bads.add(f"{first}-{second}")
@@ -176,7 +184,9 @@ class Pick(Spatial):
         if self.channels and self.kinds:
             raise refuse("kinds", kinds, "channels is given too; one of the two would be right")
         if not (self.channels or self.kinds or self.drop):
-            raise refuse("channels", [], 'nothing is picked; channels = ["C3"], kinds = ["eeg"] or drop = ["EOG"] would be')
+            raise refuse(
+                "channels", [], 'nothing is picked; channels = ["C3"], kinds = ["eeg"] or drop = ["EOG"] would be'
+            )
         both = [name for name in self.drop if name in self.channels]
         if both:
             raise refuse("drop", drop, f"{listed(both)} is named in channels too; one of the two would be right")
@@ -189,11 +199,11 @@ class Pick(Spatial):
             there = _in_order(c.kind for c in info.channels)
             for kind in self.kinds:
                 if kind not in there:
-                    raise refuse("kinds", self.kinds, f"the stream has no channel of kind {kind}; it has {listed(there)}")
+                    raise refuse(
+                        "kinds", self.kinds, f"the stream has no channel of kind {kind}; it has {listed(there)}"
+                    )
             kept = [
-                i
-                for i, c in enumerate(info.channels)
-                if i not in dropped and (not self.kinds or c.kind in self.kinds)
+                i for i, c in enumerate(info.channels) if i not in dropped and (not self.kinds or c.kind in self.kinds)
             ]
         if not kept:
             raise refuse("drop", self.drop, "leaves no channel; at least one is needed")
@@ -225,10 +235,12 @@ class Rescale(Spatial):
 
     def _plan(self, info: StreamInfo) -> StreamInfo:
         scaled = [c.kind != "stim" for c in info.channels]
-        units = _in_order(c.unit for c, is_scaled in zip(info.channels, scaled, strict=True) if is_scaled)
+        units = _units(c for c, is_scaled in zip(info.channels, scaled, strict=True) if is_scaled)
         if self.unit is not None and len(units) > 1:
             raise refuse(
-                "unit", self.unit, f"the channels have units {listed(units)}, which become one; pick the channels of one first"
+                "unit",
+                self.unit,
+                f"the channels have units {listed(units)}, which become one; pick the channels of one first",
             )
         self._factors = np.where(scaled, self.factor, 1.0)
         self._offsets = np.where(scaled, self.offset, 0.0)
@@ -261,3 +273,8 @@ def main_kind(channels: Sequence[Channel]) -> str:
 def _in_order(items: Iterable[str]) -> list[str]:
     """Distinct items in order of first appearance."""
     return list(dict.fromkeys(items))
+
+
+def _units(channels: Iterable[Channel]) -> list[str]:
+    """Distinct units of ``channels``, with words where there is none."""
+    return _in_order(c.unit or "no unit" for c in channels)

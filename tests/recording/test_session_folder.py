@@ -53,7 +53,7 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(tmp_path: Path)
     with pytest.raises(RecordingError, match=r"is not empty \(it holds mine\.txt\); name a new or an empty folder"):
         SessionFolder.create(tmp_path, "a")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-    with pytest.raises(RecordingError, match="cannot make a session folder at .*mine.txt"):
+    with pytest.raises(RecordingError, match=r"cannot make a session folder at .*mine\.txt"):
         SessionFolder.create(tmp_path / "mine.txt", "a")
 
 
@@ -102,7 +102,7 @@ def test_several_model_files_are_kept_apart(tmp_path: Path) -> None:
     folder = SessionFolder.create(tmp_path / "s", "a")
     kept = folder.keep_models({"x": tmp_path / "a", "y": tmp_path / "b"})
     assert {name: path.read_text() for name, path in kept.items()} == {"x": "a", "y": "b"}
-    with pytest.raises(RecordingError, match="cannot copy the model .*none"):
+    with pytest.raises(RecordingError, match=r"cannot copy the model .*none"):
         folder.keep_models({"x": tmp_path / "none"})
 
 

@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 import numpy as np
-import pylsl
 import pytest
 
 from rtbci.errors import SourceError, StreamLost
@@ -190,9 +189,8 @@ def test_a_header_without_names_takes_them_from_the_experiment(outlet, source, n
 
 
 def test_two_matching_streams_are_listed_with_the_key_that_tells_them_apart(outlet, source, name):
-    outlet(
-        {"name": name, "rate": 250.0, "source_id": name + "a"}, {"name": name, "rate": 250.0, "source_id": name + "b"}
-    )
+    for letter in "ab":
+        outlet({"name": name, "rate": 250.0, "source_id": name + letter})
     with pytest.raises(SourceError, match=r"2 LSL streams with .*set source_id") as caught:
         source(name=name, markers=[]).open()
     assert name + "a" in str(caught.value)
@@ -410,4 +408,3 @@ def test_a_silent_stream_is_listed_with_a_note(outlet, name):
     (found,) = [stream for stream in streams(1.5, 0.5) if stream.name == name]
     assert found.effective_rate is None
     assert found.note == "sends nothing"
-    assert pylsl.local_clock() > 0

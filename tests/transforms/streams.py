@@ -29,7 +29,7 @@ def clock(n: int, rate: float = RATE, first: float = 1000.0) -> Times:
 def through(
     transform: Transform, samples: Samples, times: Times, lengths: Sequence[int], breaks: Sequence[int] = ()
 ) -> tuple[Samples, Times]:
-    """What comes out of ``samples`` in chunks of ``lengths`` (repeated), with ``resume`` before the samples in ``breaks``."""
+    """What comes out of ``samples`` in chunks of ``lengths`` (repeated), with ``resume`` before samples ``breaks``."""
     outs, out_times, first, i = [], [], 0, 0
     assert any(lengths), "chunks of no samples would never end"
     while first < len(samples) or not outs:

@@ -93,7 +93,12 @@ def test_resume_is_a_fresh_start(make):
 
 @pytest.mark.parametrize(
     ("transform", "rate"),
-    [(HighPass(0.1), 5000.0), (BandPass(0.1, 100.0), 5000.0), (BandPass(0.1, 40.0), 250.0), (BandPass(8.0, 30.0), 160.0)],
+    [
+        (HighPass(0.1), 5000.0),
+        (BandPass(0.1, 100.0), 5000.0),
+        (BandPass(0.1, 40.0), 250.0),
+        (BandPass(8.0, 30.0), 160.0),
+    ],
 )
 def test_an_electrode_offset_of_20_mV_makes_no_transient(transform, rate):
     transform.start(stream(4, rate))
@@ -191,7 +196,9 @@ def test_messages_say_what_would_be_right():
         BandPass(30.0, 8.0)
     with pytest.raises(TransformError, match=r"^order = 2.5: must be a whole number from 1 to 12, not a float$"):
         HighPass(1.0, order=2.5)
-    with pytest.raises(TransformError, match=r"^harmonics = 2: multiple 2 of 50 Hz is not below .* 80 Hz .*; 1 at most$"):
+    with pytest.raises(
+        TransformError, match=r"^harmonics = 2: multiple 2 of 50 Hz is not below .* 80 Hz .*; 1 at most$"
+    ):
         Notch(50.0, harmonics=2).start(stream())
     with pytest.raises(TransformError, match=r"^freq = 80.0: must be below the Nyquist frequency"):
         Notch(80.0).start(stream())
@@ -210,11 +217,11 @@ def test_messages_say_what_would_be_right():
 @settings(deadline=None)
 def test_a_band_is_refused_or_the_filter_is_stable(low, width, order, rate):
     transform = BandPass(low, low + width, order)
-    try:
-        transform.start(stream(1, rate))
-    except TransformError as error:
-        assert str(error).startswith(("low = ", "high = "))
+    if low + width >= rate / 2 or min(low, width) < 1e-6 * rate:
+        with pytest.raises(TransformError, match=r"^(low|high) = "):
+            transform.start(stream(1, rate))
         return
+    transform.start(stream(1, rate))
     out, _ = through(transform, noise(2000, 1, offset=1000.0), clock(2000, rate), [2000])
     assert np.isfinite(out).all()
 

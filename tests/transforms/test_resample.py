@@ -39,7 +39,9 @@ def test_output_does_not_depend_on_chunks(rate, lengths, n, breaks, first_index)
 
 
 @settings(max_examples=60, deadline=None)
-@given(rate=RATES, first_index=st.integers(0, 10**9), n=st.integers(1, 60), breaks=st.sets(st.integers(1, 59), max_size=2))
+@given(
+    rate=RATES, first_index=st.integers(0, 10**9), n=st.integers(1, 60), breaks=st.sets(st.integers(1, 59), max_size=2)
+)
 def test_how_many_come_out_is_a_matter_of_indices_alone(rate, first_index, n, breaks):
     transform = Resample(rate)
     transform.start(stream(1), first_index)
@@ -144,7 +146,7 @@ def test_after_a_gap_nothing_of_the_past_is_left():
     before = out_times < 1900
     assert np.allclose(out[before], 1e6)
     assert np.allclose(out[~before], 3.0)
-    # sample 161 of the input is position 100.6 of the output: output 100.625 / 1.6 is 101, at 0.6 samples after 161
+    # sample 161 lies at output position 100.6, so the next output is 101, at input position 161.6
     assert out_times[~before][0] == pytest.approx(2000.0 + 0.6 / RATE - transform.delay_seconds, abs=1e-9)
     assert np.allclose(np.diff(out_times[~before]), 0.01, rtol=0, atol=1e-9)
 
@@ -167,9 +169,13 @@ def test_what_is_no_rate_is_refused(value):
         Resample(value)
 
 
-@pytest.mark.parametrize(("rate", "from_rate"), [(100.0, 99.99731), (250.0, 600.614990234375), (1.0, 5000.0), (5000.0, 1.0)])
+@pytest.mark.parametrize(
+    ("rate", "from_rate"), [(100.0, 99.99731), (250.0, 600.614990234375), (1.0, 5000.0), (5000.0, 1.0)]
+)
 def test_a_rate_that_is_no_multiple_is_refused_with_the_nearest_one(rate, from_rate):
-    with pytest.raises(TransformError, match=r"^rate = .*: is no multiple .*the nearest possible is ([\d.]+) Hz") as caught:
+    with pytest.raises(
+        TransformError, match=r"^rate = .*: is no multiple .*the nearest possible is ([\d.]+) Hz"
+    ) as caught:
         Resample(rate).start(stream(1, from_rate))
     nearest = float(str(caught.value).split("nearest possible is ")[1].split(" ")[0])
     transform = Resample(nearest)

@@ -16,10 +16,72 @@ from rtbci.ring import Ring
 from rtbci.runfolder import DecisionRing, RunFolder, marker_to_json, replace_json
 from rtbci.types import Channel, Decision, Flag, Gap, Marker, StreamInfo
 
-EEG = (
-    "Fp1 Fpz Fp2 AF7 AF3 AFz AF4 AF8 F7 F5 F3 F1 Fz F2 F4 F6 F8 FT7 FC5 FC3 FC1 FCz FC2 FC4 FC6 FT8 T7 C5 C3 C1 Cz C2 C4 C6 "
-    "T8 TP7 CP5 CP3 CP1 CPz CP2 CP4 CP6 TP8 P7 P5 P3 P1 Pz P2 P4 P6 P8 PO7 PO3 POz PO4 PO8 O1 Oz O2 Iz T9 T10"
-).split()
+EEG = [
+    "Fp1",
+    "Fpz",
+    "Fp2",
+    "AF7",
+    "AF3",
+    "AFz",
+    "AF4",
+    "AF8",
+    "F7",
+    "F5",
+    "F3",
+    "F1",
+    "Fz",
+    "F2",
+    "F4",
+    "F6",
+    "F8",
+    "FT7",
+    "FC5",
+    "FC3",
+    "FC1",
+    "FCz",
+    "FC2",
+    "FC4",
+    "FC6",
+    "FT8",
+    "T7",
+    "C5",
+    "C3",
+    "C1",
+    "Cz",
+    "C2",
+    "C4",
+    "C6",
+    "T8",
+    "TP7",
+    "CP5",
+    "CP3",
+    "CP1",
+    "CPz",
+    "CP2",
+    "CP4",
+    "CP6",
+    "TP8",
+    "P7",
+    "P5",
+    "P3",
+    "P1",
+    "Pz",
+    "P2",
+    "P4",
+    "P6",
+    "P8",
+    "PO7",
+    "PO3",
+    "POz",
+    "PO4",
+    "PO8",
+    "O1",
+    "Oz",
+    "O2",
+    "Iz",
+    "T9",
+    "T10",
+]
 EXPERIMENT = """name = "fists or feet"
 
 [source]
@@ -51,7 +113,11 @@ def stream(kind: str) -> StreamInfo:
         channels = tuple(Channel(name) for name in EEG)
         return StreamInfo("BioSemi-64", 250.0, channels, "EEG", "bs64-0042", frozenset({"T9"}))
     channels = tuple(
-        Channel(f"MEG{100 + 10 * (i // 3) + i % 3 + 1:04d}", "mag" if i % 3 == 0 else "grad", "fT" if i % 3 == 0 else "fT/cm")
+        Channel(
+            f"MEG{100 + 10 * (i // 3) + i % 3 + 1:04d}",
+            "mag" if i % 3 == 0 else "grad",
+            "fT" if i % 3 == 0 else "fT/cm",
+        )
         for i in range(306)
     )
     return StreamInfo("Neuromag", 1000.0, channels, "MEG", "ft-1972")
@@ -101,9 +167,7 @@ class FakeSession:
         self.began = time.monotonic()
         self.ring = Ring.create(self.run.raw, int(30 * self.info.rate), self.info.n_channels)
         self.run.write_stream(self.info, offset)
-        self.decisions = {
-            name: DecisionRing.create(self.run.decisions(name), CLASSES, 0.1, 2.0) for name in decoders
-        }
+        self.decisions = {name: DecisionRing.create(self.run.decisions(name), CLASSES, 0.1, 2.0) for name in decoders}
         self.rng = np.random.default_rng(2)
         self.state = "live"
         self.message: str | None = None
@@ -153,7 +217,9 @@ class FakeSession:
         when = self.time(seconds)
         index = int(seconds * self.info.rate)
         self.decisions[name].add(
-            Decision(index - 500, index, index, probs, evidence, answer, when, when + age * 0.2, when + age, flags=flags)
+            Decision(
+                index - 500, index, index, probs, evidence, answer, when, when + age * 0.2, when + age, flags=flags
+            )
         )
 
     def write_status(self, seconds: float) -> None:

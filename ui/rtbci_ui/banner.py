@@ -98,7 +98,9 @@ def banner(
         return Banner(Level.ALARM, f"Stream{name} lost{silent}", doing)
     if status.recording.state == "stopped":
         problem = status.recording.problem or "no reason given"
-        return Banner(Level.ALARM, f"Recording stopped: {problem}", "Acquisition and decoding go on; nothing more is kept.")
+        return Banner(
+            Level.ALARM, f"Recording stopped: {problem}", "Acquisition and decoding go on; nothing more is kept."
+        )
     failed = [d for d in status.decoders if d.state == "failed"]
     if failed:
         why = "; ".join(f"{d.name}: {d.problem or 'no reason given'}" for d in failed)
@@ -106,7 +108,7 @@ def banner(
     if status.state in ("starting", "connecting"):
         headline = "Starting" if status.state == "starting" else "Waiting for the stream…"
         return Banner(Level.NOTICE, headline, status.message or "")
-    restarting = [d for d in status.decoders if d.state == "restarting"]
+    restarting = [d for d in status.decoders if d.state == "restarting" or (d.state == "waiting" and d.problem)]
     if restarting:
         why = "; ".join(f"{d.name}: {d.problem or 'no reason given'}" for d in restarting)
         return Banner(Level.WARNING, "Restarting a decoder", why)

@@ -15,7 +15,7 @@ Send = Callable[[RunFolder, dict[str, Any]], dict[str, Any]]
 
 def send(run: RunFolder, message: dict[str, Any]) -> dict[str, Any]:
     """Send ``message`` to the session's control socket and return its answer; the import waits until it is needed."""
-    from rtbci import control  # noqa: PLC0415 - sockets are needed only here
+    from rtbci import control
 
     answer: dict[str, Any] = control.send(run, message)
     return answer

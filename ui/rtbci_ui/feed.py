@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +35,8 @@ class DecisionFeed:
     newest : the newest decision, or None before the first.
     times : (n,) float64, signal times of the last minute's decisions, seconds of the source's clock.
     evidence : (n, n_classes) float64, accumulated posterior probabilities; a row of NaN before each break.
+    hop : seconds between decisions.
+    locked : whether windows are locked to markers, so that decisions come when markers do.
     drawn : seconds from newest sample to pixels, one per decision that was drawn.
     """
 
@@ -43,8 +44,8 @@ class DecisionFeed:
         self.name = name
         self.ring = ring
         self.classes = ring.classes
-        hop = ring.ring.meta.get("hop")
-        self.hop = float(hop) if hop is not None else math.nan
+        self.hop = float(ring.ring.meta["hop"])
+        self.locked = False
         self.newest: Decision | None = None
         self._seen = 0
         self._times: list[float] = []
@@ -57,9 +58,9 @@ class DecisionFeed:
     def patience(self) -> float:
         """Seconds after which a decision is stale: three hops, and never less than half a second.
 
-        Windows that are locked to markers have no hop: their decisions are stale after 10 s.
+        Decisions about windows that are locked to markers come when markers do: they are stale after 10 s.
         """
-        return EVENT_PATIENCE if math.isnan(self.hop) else max(3.0 * self.hop, 0.5)
+        return EVENT_PATIENCE if self.locked else max(3.0 * self.hop, 0.5)
 
     def refresh(self) -> bool:
         """Take in new decisions; say whether there were any."""
@@ -68,8 +69,7 @@ class DecisionFeed:
             return False
         first = self._seen
         if not first:  # attaching to a session that has run for hours: the last minute is enough
-            hop = 1.0 if math.isnan(self.hop) else self.hop
-            first = max(0, count - max(AGES, int(HISTORY_SECONDS / hop) + 1))
+            first = max(0, count - max(AGES, int(HISTORY_SECONDS / self.hop) + 1))
         try:
             fresh = self.ring.new(first)
         except Overrun:

@@ -46,6 +46,7 @@ class Picture:
     Attributes
     ----------
     pixels : (height, width) uint32, 0xffRRGGBB; column k of time stands at ``k % width``.
+    width : columns in the picture.
     head : number of columns since the stream began: the newest column is ``head - 1``.
     step : positions (samples, missing ones counted) per column.
     """
@@ -67,6 +68,7 @@ class Picture:
 
     def resize(self, width: int, height: int, seconds: float) -> None:
         """Show ``seconds`` in ``width`` columns of ``height`` pixels; everything is drawn anew at the next refresh."""
+        self.width = width
         self.pixels: NDArray[np.uint32] = np.full((height, width), self._shades[0], np.uint32)
         self._kinds = np.zeros(width, np.uint8)
         self._lo = np.full((width, self._ring.n_channels), np.nan, np.float32)
@@ -78,7 +80,7 @@ class Picture:
         """Show other channels, scales or grid; what the columns hold is kept, so this works on a frozen picture too."""
         self._lanes = lanes
         self._tick = tick_seconds * self._rate
-        self._paint(self.head - self.pixels.shape[1], self.head)
+        self._paint(self.head - self.width, self.head)
 
     def refresh(self, now: float | None = None) -> bool:
         """Draw what has come since the last call; say whether the picture changed.
@@ -102,7 +104,7 @@ class Picture:
             self._whole = True
         if not self._whole and written == self._drawn and head == self.head:
             return False
-        width = self.pixels.shape[1]
+        width = self.width
         start = head - width if self._whole else int(self.positions.of(self._drawn - 1) / self.step)
         start = max(start, head - width)
         try:
@@ -116,7 +118,7 @@ class Picture:
 
     def _measure(self, start: int, head: int, written: int) -> None:
         """Fill columns ``start`` to ``head`` of the envelope from the ring."""
-        ring, width, step = self._ring, self.pixels.shape[1], self.step
+        ring, width, step = self._ring, self.width, self.step
         safe = ring.oldest + int(ring.capacity * _MARGIN) if ring.oldest else 0
         first = min(max(self.positions.at_position(start * step) - 1, safe, 0), written)
         rows = np.arange(start, head) % width
@@ -155,18 +157,17 @@ class Picture:
 
     def parts(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """(first column, columns) of the older and of the newer part of the ring of columns, in this order."""
-        width = self.pixels.shape[1]
-        seam = self.head % width
-        return (seam, width - seam), (0, seam)
+        seam = self.head % self.width
+        return (seam, self.width - seam), (0, seam)
 
     def column(self, position: float) -> float:
         """Where ``position`` stands, in columns from the left edge."""
-        return position / self.step - (self.head - self.pixels.shape[1])
+        return position / self.step - (self.head - self.width)
 
     @property
     def left(self) -> float:
         """Position at the left edge."""
-        return (self.head - self.pixels.shape[1]) * self.step
+        return (self.head - self.width) * self.step
 
     def recent(self, seconds: float) -> tuple[NDArray[np.float32], Times]:
         """Copies of the newest samples (n, n_channels) and times (n,), at most ``seconds`` of them."""

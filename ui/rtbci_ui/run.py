@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rtbci.errors import RecordingError, RtbciError
@@ -21,6 +22,7 @@ from rtbci_ui.status import Status, read_status
 
 STATUS_SECONDS = 0.1
 """The status file is looked at as often as it is written."""
+PATIENCE_SECONDS = 1.0
 MARKERS = 4096
 """Markers that are kept for the screen: hours of trials, minutes of a fast oddball."""
 
@@ -48,6 +50,7 @@ class Run:
         self.feeds: dict[str, DecisionFeed] = {}
         self.there = path.is_dir()
         self.problem = ""
+        self._failing_since: float | None = None
         self._offset = 0.0
         self._reader = MarkerReader(self.folder.markers)
         self._looked = -1.0
@@ -72,14 +75,18 @@ class Run:
         try:
             self._look()
         except (OSError, ValueError, KeyError, RtbciError) as error:
-            self.problem = str(error)
+            # a file that is being made is incomplete for an instant: only what stays wrong is worth a word
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            self.problem = str(error) if now - self._failing_since > PATIENCE_SECONDS else ""
         else:
-            self.problem = ""
+            self._failing_since, self.problem = None, ""
+        self._failing_since: float | None = None
 
     def _look(self) -> None:
         self.there = self.folder.path.is_dir()
         if not self.there:
             self._alive = None
+            self._hear_the_end()
             return
         fields = read_json(self.folder.status)
         if fields is not None:
@@ -101,6 +108,15 @@ class Run:
                 )
         if self.status.stale(self.monotonic()):
             self._alive = alive(self.status.pid)
+
+    def _hear_the_end(self) -> None:
+        """A session that ended well says so in its session folder; its run folder goes before every window has looked."""
+        status = self.status
+        if status is None or status.state == "ended" or status.session_folder is None:
+            return
+        fields = read_json(status.session_folder / "session.json")
+        if fields is not None and fields.get("state") == "ended":
+            self.status = replace(status, state="ended")
 
     @property
     def samples_silent(self) -> float | None:

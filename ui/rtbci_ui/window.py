@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rtbci.errors import RtbciError
 from rtbci_ui import facts, theme, wording
 from rtbci_ui.commands import Commands, Send, send
 from rtbci_ui.run import Run
@@ -37,6 +39,7 @@ from rtbci_ui.views.minute import MinuteView
 from rtbci_ui.views.traces import TraceView
 
 FRAME_MS = 16
+CLOSE_SECONDS = 1.5
 _SLOW = {"status": 0.1, "minute": 0.1, "histogram": 0.5}
 """Seconds between two looks of what changes slowly, or could not be read any faster."""
 
@@ -56,6 +59,7 @@ class MainWindow(QMainWindow):
         self.cards: dict[str, BarsView] = {}
         self.selected = ""
         self._due = dict.fromkeys(_SLOW, 0.0)
+        self._ended_at: float | None = None
         self.setWindowTitle("rtbci")
         self.resize(1600, 900)
         self.setMinimumSize(960, 600)
@@ -177,7 +181,9 @@ class MainWindow(QMainWindow):
         if self._is_due("histogram", clock):
             self.age.refresh_histogram()
         for answer in self.commands.answers():
-            self.say(f"{answer.command}: {answer.problem}" if answer.problem else f"{answer.command}: done", answer.problem)
+            self.say(
+                f"{answer.command}: {answer.problem}" if answer.problem else f"{answer.command}: done", answer.problem
+            )
 
     def _is_due(self, what: str, clock: float) -> bool:
         if clock < self._due[what]:
@@ -201,6 +207,10 @@ class MainWindow(QMainWindow):
             self.waiting.setText("waiting for the session…")
             return
         self.waiting.setText("the session has ended" if status.state == "ended" else "waiting for the stream…")
+        if status.state == "ended" and self._ended_at is None:
+            self._ended_at = clock
+        if self._ended_at is not None and clock > self._ended_at + CLOSE_SECONDS and status.pid == os.getppid():
+            self.close()  # the session that opened this window waits for it; one that was opened by hand stays
         self.setWindowTitle(f"{status.name or 'rtbci'} – {status.state} – rtbci")
         self._show_decoders(status, stale_for)
         about = facts.stream_facts(status)
@@ -223,6 +233,7 @@ class MainWindow(QMainWindow):
                 self.cards[decoder.name] = card
                 self.no_decoder.hide()
             if feed is not None:
+                feed.locked = decoder.hop is None
                 card.attach(feed)
             card.know(decoder, stale_for, ended)
         if self.cards and self.selected not in self.cards:
@@ -310,17 +321,26 @@ class MainWindow(QMainWindow):
     def save_picture(self, path: Path) -> bool:
         """Write a PNG of the window; say in the corner what became of it."""
         saved = self.grab().save(str(path))
-        text = f"screenshot: {path}" if saved else f"cannot write {path}; a path ending in .png in a writable folder would do"
+        text = (
+            f"screenshot: {path}"
+            if saved
+            else f"cannot write {path}; a path ending in .png in a writable folder would do"
+        )
         self.say(text, "" if saved else text)
         return saved
 
     def edit_experiment(self) -> None:
         """Open the experiment form."""
-        from rtbci_ui.experiment_dialog import ExperimentDialog  # noqa: PLC0415 - the engine's config is needed only here
+        from rtbci_ui.experiment_dialog import ExperimentDialog
 
-        given, _ = QFileDialog.getOpenFileName(self, "Open an experiment", "", "Experiments (*.toml)")
-        if given:
+        begin = self.run.status.experiment if self.run.status is not None else ""
+        given, _ = QFileDialog.getOpenFileName(self, "Open an experiment", begin, "Experiments (*.toml)")
+        if not given:
+            return
+        try:
             ExperimentDialog.edit(Path(given), self)
+        except RtbciError as error:
+            QMessageBox.warning(self, "This experiment cannot be opened", str(error))
 
     def next_decoder(self) -> None:
         """Select the next decoder."""

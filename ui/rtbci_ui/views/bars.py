@@ -15,7 +15,7 @@ from rtbci_ui.feed import SHOWN_CLASSES, DecisionFeed
 from rtbci_ui.status import DecoderStatus
 
 HEAD, ROW, FOOT, PAD = 66, 24, 22, 12
-_STATE_COLOURS = {"live": theme.GOOD, "failed": theme.ALARM, "restarting": theme.WARNING}
+_STATE_COLOURS = {"live": theme.GOOD, "failed": theme.ALARM, "restarting": theme.WARNING, "waiting": theme.WARNING}
 
 
 def claim(decision: Decision, classes: tuple[str, ...]) -> str:

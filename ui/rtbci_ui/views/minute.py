@@ -16,7 +16,6 @@ from rtbci_ui.feed import HISTORY_SECONDS, DecisionFeed
 from rtbci_ui.status import DecoderStatus
 from rtbci_ui.truth import trials
 
-
 MARGIN = 1.6
 """Seconds to the right of now, so that the word fits."""
 
@@ -33,9 +32,7 @@ def axis_font(plot: pg.PlotItem) -> None:
 class MinuteView(QWidget):
     """Posterior against seconds before now."""
 
-    def __init__(
-        self, markers: Sequence[Marker], gaps: Callable[[], Sequence[Gap]], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, markers: Sequence[Marker], gaps: Callable[[], Sequence[Gap]], now: Callable[[], float]) -> None:
         super().__init__()
         self._markers, self._gaps, self._now = markers, gaps, now
         self._decoder = DecoderStatus("")

@@ -24,7 +24,12 @@ class TraceView(QWidget):
     """The newest seconds of every channel; the wheel changes the gain, the window's shortcuts everything else."""
 
     def __init__(
-        self, ring: Ring, info: StreamInfo, markers: Sequence[Marker], now: Callable[[], float | None], seconds: float = 10.0
+        self,
+        ring: Ring,
+        info: StreamInfo,
+        markers: Sequence[Marker],
+        now: Callable[[], float | None],
+        seconds: float = 10.0,
     ) -> None:
         """Look at ``ring`` and ``markers``; ``now`` is the time on the source's clock, None while time stands still."""
         super().__init__()
@@ -237,7 +242,9 @@ class TraceView(QWidget):
                     painter.drawLine(x, plot.top(), x, plot.bottom())
             seconds = gap.missing / self._info.rate
             text = f"gap {wording.age_ms(seconds)}" if gap.missing else "clock jumped back"
-            self._label(painter, plot, (max(left, plot.left()) + min(right, plot.right())) / 2, plot.bottom() - 20, text)
+            self._label(
+                painter, plot, (max(left, plot.left()) + min(right, plot.right())) / 2, plot.bottom() - 20, text
+            )
 
     def _label(self, painter: QPainter, plot: QRect, x: float, y: float, text: str) -> None:
         width = painter.fontMetrics().horizontalAdvance(text) + 10
@@ -268,7 +275,9 @@ class TraceView(QWidget):
             for row in range(2):
                 if left + width + 6 < free[row]:
                     painter.setPen(text)
-                    painter.drawText(QRectF(left, 1 + row * 15, width + 2, 15), Qt.AlignmentFlag.AlignLeft, marker.label)
+                    painter.drawText(
+                        QRectF(left, 1 + row * 15, width + 2, 15), Qt.AlignmentFlag.AlignLeft, marker.label
+                    )
                     free[row] = left
                     break
 

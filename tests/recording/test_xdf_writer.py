@@ -120,8 +120,8 @@ def test_the_header_carries_the_standard_meta_data(tmp_path: Path) -> None:
     info = streams[0]["info"]
     assert file_header["info"] == {"version": ["1.0"], "datetime": ["2026-11-23T21:54:03+01:00"]}
     for key, value in {
-        "name": "amp <1> & \u00b5", "type": "EEG", "channel_count": "2", "nominal_srate": "160.5", "channel_format": "float32",
-        "source_id": "id-7", "hostname": "lab", "uid": "u-1", "created_at": "12.5",
+        "name": "amp <1> & \u00b5", "type": "EEG", "channel_count": "2", "nominal_srate": "160.5",
+        "channel_format": "float32", "source_id": "id-7", "hostname": "lab", "uid": "u-1", "created_at": "12.5",
     }.items():  # fmt: skip
         assert info[key] == [value]
     desc = info["desc"][0]
@@ -180,7 +180,9 @@ def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"cannot make .*none.*a\.xdf: No such file or directory; is its folder there"):
+    with pytest.raises(
+        RecordingError, match=r"cannot make .*none.*a\.xdf: No such file or directory; is its folder there"
+    ):
         XdfWriter(tmp_path / "none" / "a.xdf")
 
 
