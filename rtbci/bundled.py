@@ -16,8 +16,8 @@ CALIBRATION_TRIALS = 20
 """Of each class."""
 CHANNELS = ("Fp1", "Fp2", "F3", "Fz", "F4", "T7", "C3", "Cz", "C4", "T8", "P3", "Pz", "P4", "O1", "Oz", "O2")
 RATE = 160.0
-SUBJECT = 3
-SNR = 0.55
+SUBJECT = 7
+SNR = 0.5
 """Chosen so that the subject decodes like a good real one: about nine trials in ten, not all."""
 
 

@@ -175,7 +175,9 @@ def _mne(path: Path) -> tuple[list[StreamSummary], list[str]]:
         info = reader.info
         bads = (f"Marked as bad: {', '.join(sorted(info.bads))}.",) if info.bads else ()
         # recordings that MNE reads are evenly sampled: the first and last sample tell all
-        summary = _signal(info.name, info.type, info.channels, info.rate, np.arange(2) / info.rate, (*info.notes, *bads))
+        summary = _signal(
+            info.name, info.type, info.channels, info.rate, np.arange(2) / info.rate, (*info.notes, *bads)
+        )
         n = reader.n_samples
         signal = _resized(summary, n, (n - 1) / info.rate if n else 0.0)
         return [signal, *_by_stream(reader.marker_streams, reader.markers)], []
@@ -229,5 +231,7 @@ def _marker_lines(stream: StreamSummary) -> list[str]:
 
 
 def _tally(counts: Mapping[str, int]) -> str:
-    shown = ((label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}…", n) for label, n in counts.items())
+    shown = (
+        (label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}…", n) for label, n in counts.items()
+    )
     return ", ".join(f"{label} {n}" for label, n in shown)

@@ -99,7 +99,9 @@ def play(
             return FileSource(path, **choice)
     else:
         if loop or choice:
-            raise SourceError("a source can be played once, as it is; give the path of a recording to loop or to choose")
+            raise SourceError(
+                "a source can be played once, as it is; give the path of a recording to loop or to choose"
+            )
         source = path_or_source
 
         def make() -> Source:
@@ -224,7 +226,9 @@ class _Player:
         self._latest = max(self._latest, now - due)
         if self._tell is not None and now - self._told > _PROGRESS_SECONDS:
             self._told = now
-            self._tell(f"{due - self._first_stamp:.1f} s, {self._samples_sent} samples, {self._markers_sent} markers sent")
+            self._tell(
+                f"{due - self._first_stamp:.1f} s, {self._samples_sent} samples, {self._markers_sent} markers sent"
+            )
 
     def _send_markers(self, until: float, latest: float) -> None:
         """Send the markers up to ``until``, each at its own time but no later than ``latest``: before their samples."""
@@ -268,7 +272,9 @@ def outlets(info: StreamInfo, name: str | None = None, speed: float = 1.0) -> tu
             for axis, metres in zip("XYZ", channel.position, strict=True):
                 location.append_child_value(axis, repr(1000.0 * metres))
     header.desc().append_child("acquisition").append_child_value("software", "rtbci player")
-    marks = pylsl.StreamInfo(f"{name} markers", "Markers", 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"{source_id}-markers")
+    marks = pylsl.StreamInfo(
+        f"{name} markers", "Markers", 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"{source_id}-markers"
+    )
     return pylsl.StreamOutlet(header), pylsl.StreamOutlet(marks), name
 
 

@@ -186,12 +186,16 @@ class DecisionRing:
         row = decision_to_row(decision)[None]
         self.ring.push(row, np.array([decision.signal_time]), decision.ready_time)
 
-    def new(self, first: int) -> list[Decision]:
-        """Decisions number ``first`` and later, as far as the ring still holds them, oldest first."""
+    def follow(self, first: int) -> tuple[list[Decision], int]:
+        """Decisions number ``first`` and later, as far as the ring still holds them, and the number of the next one."""
         stop = self.count
         start = min(max(first, stop - self.ring.capacity + 64), stop)
         rows, _, _ = self.ring.read(start, stop)
-        return [decision_from_row(row) for row in rows]
+        return [decision_from_row(row) for row in rows], stop
+
+    def new(self, first: int) -> list[Decision]:
+        """Decisions number ``first`` and later, as far as the ring still holds them, oldest first."""
+        return self.follow(first)[0]
 
     def newest(self) -> Decision | None:
         """The newest decision, or None before the first."""

@@ -99,6 +99,10 @@ class Session:
         self.folder: SessionFolder | None = None
         self.info: StreamInfo | None = None
 
+    def _say(self, text: str) -> None:
+        log.info("%s", text)
+        self.listener.said(text)
+
     def stop(self) -> None:
         """End the session soon; safe from any thread and from a signal handler."""
         self._stop.set()
@@ -123,10 +127,10 @@ class Session:
             self._write_status()
             if window:
                 self._open_window()
-            self.listener.said(f"looking for the stream of {self.experiment.name!r} …")
+            self._say(f"looking for the stream of {self.experiment.name!r} …")
             info = self.info = self.source.open()
             for note in info.notes:
-                self.listener.said(f"note: {note}")
+                self._say(f"note: {note}")
             clock_offset = self.source.now() - time.monotonic()
             self.run_folder.write_stream(info, clock_offset)
             return self._run_with_stream(info, seconds)
@@ -160,7 +164,7 @@ class Session:
         recorder.start()
         acquisition.start()
         self._state = "live"
-        self.listener.said(f"recording to {folder.path}")
+        self._say(f"recording to {folder.path}")
         try:
             self._watch(seconds)
         finally:
@@ -201,7 +205,7 @@ class Session:
         self._state = "starting"
         for config in self.experiment.decoders:
             if config.name not in self._models:
-                self.listener.said(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
+                self._say(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
                 continue
             self._tallies[config.name] = DecoderTally(tuple(self.experiment.classes))
             worker = WorkerProcess(config, self.run_folder, folder.path, folder.path / f"worker-{config.name}.log")
@@ -209,7 +213,7 @@ class Session:
             worker.start()
         if not self._workers:
             return
-        self.listener.said(f"starting {', '.join(self._workers)} …")
+        self._say(f"starting {', '.join(self._workers)} …")
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end and not self._stop.is_set():
             wait_until_ready(self._workers.values(), STATUS_SECONDS)
@@ -220,9 +224,9 @@ class Session:
             if worker.state == "failed":
                 raise ConfigError(worker.problem or f"decoder {name} cannot work on this stream")
             if worker.state != "live":
-                self.listener.said(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
+                self._say(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
             for note in worker.report().get("notes", ()):
-                self.listener.said(f"note: {name}: {note}")
+                self._say(f"note: {name}: {note}")
 
     def _watch(self, seconds: float | None) -> None:
         begun: float | None = None
@@ -236,18 +240,18 @@ class Session:
             if not self._acquisition.is_alive():
                 # a recording has ended, or the source failed: let everything that came be decided and written
                 if self._acquisition.problem:
-                    self.listener.said(self._acquisition.problem)
+                    self._say(self._acquisition.problem)
                 return
             if self._acquisition.state == "lost":
                 if not lost_told:
-                    self.listener.said(f"stream LOST: {self._acquisition.problem}; looking for it")
+                    self._say(f"stream LOST: {self._acquisition.problem}; looking for it")
                 lost_told = True
                 away = time.monotonic() - (self._acquisition.lost_since or time.monotonic())
                 if self._end_when_lost is not None and away >= self._end_when_lost:
                     return
             elif lost_told:
                 lost_told = False
-                self.listener.said("the stream is back; the gap is marked")
+                self._say("the stream is back; the gap is marked")
             self._tick()
             self._stop.wait(TICK_SECONDS)
 
@@ -298,7 +302,7 @@ class Session:
             folder.write_report(report)
             folder.end()
         except (RecordingError, OSError) as error:
-            self.listener.said(f"the session folder could not be completed: {error}")
+            self._say(f"the session folder could not be completed: {error}")
         folder.stop_log()
 
     def _report(self, folder: SessionFolder) -> dict[str, Any]:
@@ -458,7 +462,7 @@ class Session:
         self._window = None
         how = "was closed" if code == 0 else f"died (exit code {code})"
         assert self.folder is not None
-        self.listener.said(
+        self._say(
             f"the window {how}; the session goes on. Ctrl-C ends it, "
             f"'rtbci attach {self.folder.path}' opens a window again"
         )

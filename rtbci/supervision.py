@@ -173,8 +173,7 @@ class WorkerProcess:
         ring = self._attach()
         if ring is None:
             return []
-        decisions = ring.new(self._read)
-        self._read = ring.count if not decisions else self._read + len(decisions)
+        decisions, self._read = ring.follow(self._read)
         return decisions
 
     def finish(self, timeout: float) -> None:

@@ -92,6 +92,8 @@ def check_training(windows: NDArray[np.float32], labels: NDArray[np.int64], decl
         )
     if not np.isfinite(windows).all():
         raise DecoderError("training windows with NaN or infinite samples; leave those windows out")
+    if (windows == windows[..., :1]).all():
+        raise DecoderError("training windows that are flat in every channel; recorded signals would be right")
     counts = np.bincount(labels, minlength=declared or 2)
     if not counts.all():
         raise DecoderError(

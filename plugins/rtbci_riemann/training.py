@@ -22,6 +22,8 @@ def n_classes_of(windows: NDArray[np.float32], labels: NDArray[np.int64], declar
         )
     if not np.isfinite(windows).all():
         raise DecoderError("training windows with NaN or infinite samples; leave those windows out")
+    if (windows == windows[..., :1]).all():
+        raise DecoderError("training windows that are flat in every channel; recorded signals would be right")
     counts = np.bincount(labels, minlength=declared or 2)
     if not counts.all():
         raise DecoderError(

@@ -154,7 +154,7 @@ def paint(
         background = shades[1] if on_tick else shades[0]
         for y in range(height):
             picture[y, x] = background
-        if kind == GAP or kind == PENDING:
+        if kind == GAP or kind == PENDING:  # noqa: SIM109 - a tuple of them is slower in Numba
             period = 7 if kind == GAP else 14
             for y in range(height):
                 if (y + column) % period == 0:

@@ -27,7 +27,8 @@ class StreamHeader:
     """What a stream of an XDF file is.
 
     ``channel_format`` is "float32", "double64", "int8", "int16", "int32", "int64" or "string"; ``nominal_srate`` in Hz,
-    0 for irregular streams; ``created_at`` in seconds of the LSL clock. ``extras`` are further elements of ``desc``.
+    0 for irregular streams; ``created_at`` in seconds of the LSL clock, None where it is not known. ``extras`` are further
+    elements of ``desc``.
     """
 
     name: str
@@ -38,7 +39,7 @@ class StreamHeader:
     source_id: str = ""
     hostname: str = ""
     uid: str = ""
-    created_at: float = 0.0
+    created_at: float | None = None
     extras: Tree = field(default_factory=dict)
 
 
@@ -59,7 +60,7 @@ def header_xml(header: StreamHeader) -> bytes:
         "channel_format": header.channel_format,
         "source_id": header.source_id,
         "version": "1.1",  # of the LSL protocol's stream description
-        "created_at": number(header.created_at),
+        **({} if header.created_at is None else {"created_at": number(header.created_at)}),
         "uid": header.uid,
         "session_id": "default",
         "hostname": header.hostname,

@@ -30,7 +30,9 @@ class CsvReader:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 header = [name.strip() for name in next(csv.reader(file), [])]
             time_columns = [i for i, name in enumerate(header) if name.lower() in _TIME_NAMES]
-            signal = [i for i, n in enumerate(header) if i not in time_columns and n and not n.lower().startswith("marker")]
+            signal = [
+                i for i, n in enumerate(header) if i not in time_columns and n and not n.lower().startswith("marker")
+            ]
             if len(time_columns) != 1 or not signal:
                 raise SourceError(
                     f"{path} is no recording: its first line is {','.join(header)[:80]!r}; "
@@ -50,7 +52,9 @@ class CsvReader:
         self.recorded_times: Times = table[:, 0]
         rate = estimated_rate(self.recorded_times)
         if rate <= 0.0:
-            raise SourceError(f"{path}: time does not advance in column {header[columns[0]]!r}; it should be in seconds")
+            raise SourceError(
+                f"{path}: time does not advance in column {header[columns[0]]!r}; it should be in seconds"
+            )
         self._times = straightened(self.recorded_times)
         self._samples = np.ascontiguousarray(table[:, 1:], np.float32)
         self.n_samples = len(table)

@@ -57,7 +57,9 @@ class MneReader:
         names = [str(raw.ch_names[i]) for i in self._picks]
         check_names(path, names, channels)
         notes += header_wins(names, channels)
-        by_name = [name for i, name in zip(self._picks, names, strict=True) if kinds[i] != mne.channel_type(raw.info, i)]
+        by_name = [
+            name for i, name in zip(self._picks, names, strict=True) if kinds[i] != mne.channel_type(raw.info, i)
+        ]
         if by_name:
             notes.append(f"Taken for what their names or units say, not for EEG: {', '.join(by_name[:4])}.")
         self._factors = np.ones(len(self._picks))

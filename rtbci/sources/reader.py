@@ -90,7 +90,9 @@ def header_wins(there: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     return ("The recording names its channels: the experiment's names are not used.",)
 
 
-def chosen(path: Path, markers: Sequence[Marker], streams: Sequence[str] | None, there: Sequence[str]) -> tuple[Marker, ...]:
+def chosen(
+    path: Path, markers: Sequence[Marker], streams: Sequence[str] | None, there: Sequence[str]
+) -> tuple[Marker, ...]:
     """Markers of the named ``streams`` (None: all), sorted by time. Raises SourceError for a stream that is not ``there``."""
     if streams is not None:
         missing = [name for name in streams if name not in there]

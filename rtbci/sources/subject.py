@@ -97,16 +97,20 @@ def limbs_of(classes: Sequence[str]) -> tuple[tuple[str, ...], ...]:
         elif free:
             found.append((free.pop(0),))
         else:
-            raise SourceError(f"{len(classes)} classes cannot be told apart by {len(LIMBS)} limbs; give at most {len(LIMBS)}")
+            raise SourceError(
+                f"{len(classes)} classes cannot be told apart by {len(LIMBS)} limbs; give at most {len(LIMBS)}"
+            )
     if len(set(found)) < len(found):
-        raise SourceError(f"two of the classes {', '.join(classes)} work with the same limb; give classes of different limbs")
+        raise SourceError(
+            f"two of the classes {', '.join(classes)} work with the same limb; give classes of different limbs"
+        )
     return tuple(found)
 
 
 def person(subject: int, montage: Montage, names: Sequence[str], snr: float) -> Person:
     """Draw the person number ``subject`` and project its sources to the channels ``names``.
 
-    ``snr`` scales the amplitude of the motor rhythms against everything else; at 1 they are about as in a good subject.
+    ``snr`` scales the amplitude of the motor rhythms against everything else; at 1 they stand out as in the best subjects.
     """
     rng = np.random.default_rng([subject, 1])
     made: list[tuple[str, Kind, Array, Array, float, float, float, str]] = []
@@ -124,7 +128,9 @@ def person(subject: int, montage: Montage, names: Sequence[str], snr: float) -> 
         axis = _unit(up + rng.normal(0.0, 0.4, 3))
         made.append((f"alpha {place}", "rhythm", _unit(up) * 0.78 * HEAD_RADIUS, axis, 8.0, alpha, 1.5, ""))
     eyes = montage.directions(["Fpz"])[0] + np.array([0.0, 0.15, -0.45])
-    made.append(("eyes", "blink", _unit(eyes) * 0.85 * HEAD_RADIUS, _unit(np.array([0.0, 1.0, 0.6])), 130.0, 0.0, 0.0, ""))
+    made.append(
+        ("eyes", "blink", _unit(eyes) * 0.85 * HEAD_RADIUS, _unit(np.array([0.0, 1.0, 0.6])), 130.0, 0.0, 0.0, "")
+    )
     for index in range(BACKGROUND_DIPOLES):
         direction = _unit(rng.normal(0.0, 1.0, 3))
         direction[2] = abs(direction[2]) - 0.25  # cortex: the upper part of the sphere

@@ -41,7 +41,7 @@ TASK_SECONDS = 4.0
 REST_SECONDS = 3.5
 JITTER_SECONDS = 0.5
 """The cue comes up to this much before or after its regular place, so that time alone says nothing."""
-LAPSES = 0.12
+LAPSES = 0.15
 """Part of the trials in which the subject is elsewhere: nobody can decode those."""
 BLINK_SLOT_SECONDS = 4.0
 BLINK_SECONDS = 0.35
@@ -75,7 +75,7 @@ class SyntheticSource:
     seconds : length of the run; None: until the trials are over, or for ever where ``trials`` is None too.
     classes : names; those of `rtbci.sources.subject.CLASS_LIMBS` work with the limb they name.
     trials : how many of each class; None: without end, balanced in blocks.
-    snr : amplitude of the motor rhythms against the rest; 1 is a good subject, 0 leaves nothing to decode.
+    snr : amplitude of the motor rhythms against the rest; 1 is an excellent subject, 0 leaves nothing to decode.
     line : frequency of the mains hum in Hz; 0: none.
     subject : the person: anatomy, rhythms, electrodes.
     speed : samples come so many times as fast as in life; None: as fast as they are read.
@@ -99,7 +99,11 @@ class SyntheticSource:
         clock: Callable[[], float] = time.monotonic,
         name: str = "synthetic",
     ) -> None:
-        for key, value, right in (("seed", seed, seed >= 0), ("subject", subject, subject >= 0), ("snr", snr, snr >= 0.0)):
+        for key, value, right in (
+            ("seed", seed, seed >= 0),
+            ("subject", subject, subject >= 0),
+            ("snr", snr, snr >= 0.0),
+        ):
             if not right:
                 raise SourceError(f"{key} is {value}; it should be 0 or more")
         if not rate >= 64.0:
@@ -197,9 +201,16 @@ class SyntheticSource:
         return Truth(who.generators, who.mixing, tuple(self._trials_until(stop)))
 
     def _trials_until(self, stop: int) -> list[Trial]:
-        return self._trials(-round(REACH_SECONDS * self._rate), stop) if stop == 0 else [
-            t for k in range(0, stop, BLOCK) for t in self._trials(k, min(k + BLOCK, stop)) if k <= t.onset < k + BLOCK
-        ]
+        return (
+            self._trials(-round(REACH_SECONDS * self._rate), stop)
+            if stop == 0
+            else [
+                t
+                for k in range(0, stop, BLOCK)
+                for t in self._trials(k, min(k + BLOCK, stop))
+                if k <= t.onset < k + BLOCK
+            ]
+        )
 
     def _opened(self) -> Person:
         if self._person is None:
@@ -323,7 +334,9 @@ class _Waves:
 
     def __init__(self, generators: Sequence[Generator], rate: float, seed: int) -> None:
         self._seed = seed
-        self._filters = [_pink(rate) if g.kind != "rhythm" else _rhythm(g.frequency, g.bandwidth, rate) for g in generators]
+        self._filters = [
+            _pink(rate) if g.kind != "rhythm" else _rhythm(g.frequency, g.bandwidth, rate) for g in generators
+        ]
         self._states = [np.zeros((len(sections), 2)) for sections in self._filters]
 
     def next(self, block: int) -> Array:

@@ -27,7 +27,9 @@ from rtbci.types import Times
 
 SUFFIXES = (".xdf", ".xdfz", ".xdf.gz")
 _SAMPLES, _HEADER = 3, 2
-_MARKER_TYPES = frozenset({"marker", "markers", "event", "events", "annotation", "annotations", "stim", "trigger", "triggers"})
+_MARKER_TYPES = frozenset(
+    {"marker", "markers", "event", "events", "annotation", "annotations", "stim", "trigger", "triggers"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ def scan(path: Path) -> tuple[list[XdfStream], bool]:
     try:
         with _opened(path) as file:
             if file.read(4) != b"XDF:":
-                raise SourceError(f"{path} is not an XDF file (it does not begin with 'XDF:'); give one of another suffix")
+                raise SourceError(
+                    f"{path} is not an XDF file (it does not begin with 'XDF:'); give one of another suffix"
+                )
             return _walk(file)
     except READ_ERRORS as error:
         raise broken(path, error) from error

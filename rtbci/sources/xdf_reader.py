@@ -129,21 +129,23 @@ def choose(path: Path, streams: Sequence[XdfStream], name: str | None, type: str
     if given:
         asked = " and ".join(given)
         signals = [
-            s
-            for s in signals
-            if (name is None or s.name == name) and (type is None or s.type.lower() == type.lower())
+            s for s in signals if (name is None or s.name == name) and (type is None or s.type.lower() == type.lower())
         ]
     else:
         asked = "type EEG or MEG"
         # what rtbci recorded is the signal, whatever its type
-        signals = [s for s in signals if s.own_info is not None] or [s for s in signals if s.type.lower() in ("eeg", "meg")]
+        signals = [s for s in signals if s.own_info is not None] or [
+            s for s in signals if s.type.lower() in ("eeg", "meg")
+        ]
     if not signals:
         raise SourceError(f"{path} has no signal stream of {asked}; it has {listed(streams)}")
     full = [s for s in signals if s.n_samples]
     if not full:
         raise SourceError(f"{path}: the stream of {asked} holds no samples; the file has {listed(streams)}")
     if len(full) > 1:
-        raise SourceError(f"{path} has {len(full)} signal streams of {asked}; choose by 'stream' or 'type': {listed(streams)}")
+        raise SourceError(
+            f"{path} has {len(full)} signal streams of {asked}; choose by 'stream' or 'type': {listed(streams)}"
+        )
     return full[0]
 
 

@@ -97,6 +97,14 @@ def _simulate(
     return np.einsum("cs,wst->wct", mixing, sources).astype(np.float32), labels
 
 
+def _aligned(n_samples: int, n_channels: int) -> Samples:
+    """An uninitialised float32 buffer that begins on a 64-byte boundary, as the pipeline's does."""
+    n_bytes = 4 * n_samples * n_channels
+    raw = np.empty(n_bytes + 64, np.uint8)
+    first = -raw.ctypes.data % 64
+    return raw[first : first + n_bytes].view(np.float32).reshape(n_samples, n_channels)
+
+
 class _Trial:
     """One decoder and the windows it is tried on."""
 
@@ -121,7 +129,7 @@ class _Trial:
         self.name = type(getattr(self.decoder, "estimator", self.decoder)).__name__
         rows = np.concatenate([window.T for window in self.tests[:6]])
         self.stream = np.ascontiguousarray(rows)  # (n, n_channels), as a pipeline holds it
-        self._staging = np.empty((n_samples, n_channels), np.float32)
+        self._staging = _aligned(n_samples, n_channels)
         self._view = self._staging.T
         self._view.flags.writeable = False
 
@@ -167,24 +175,18 @@ class _Trial:
         )
 
     def check_window_untouched(self) -> None:
-        own = np.array(self.tests[0].T)
-        window = Window(own.T, 0, self.n_samples - 1, 0.0, 0.0, fresh=self.n_samples)
+        window = self._alone(0)
+        window.samples.flags.writeable = True
         self._predict(self.decoder, window)
         require(
-            same_bytes(own, np.array(self.tests[0].T)),
+            bool(np.array_equal(window.samples, self.tests[0])),
             f"{self.name}.predict changed the window's samples; work on a copy",
         )
 
     def check_same_answers(self) -> None:
         """The same window, in buffers of its own and in the one that is reused, with other windows between."""
         chosen = range(min(8, len(self.tests)))
-        alone = {
-            i: self._predict(
-                self.decoder,
-                Window(np.array(self.tests[i].T).T, i * self.n_samples, (i + 1) * self.n_samples - 1, 0.0, 0.0),
-            )
-            for i in chosen
-        }
+        alone = {i: self._predict(self.decoder, self._alone(i)) for i in chosen}
         order = np.random.default_rng(SEED).permutation(np.repeat(list(chosen), 3))
         for i in order:
             answer = self._predict(self.decoder, self._window(self.tests[i].T, int(i) * self.n_samples))
@@ -281,6 +283,13 @@ class _Trial:
         self._staging[:] = rows
         stop = start + self.n_samples
         return Window(self._view, start, stop - 1, stop / self.info.rate, stop / self.info.rate, fresh=self.n_samples)
+
+    def _alone(self, i: int) -> Window:
+        """Test window number ``i`` on a buffer of its own."""
+        buffer = _aligned(*self._staging.shape)
+        buffer[:] = self.tests[i].T
+        start = i * self.n_samples
+        return Window(buffer.T, start, start + self.n_samples - 1, 0.0, 0.0, fresh=self.n_samples)
 
     def _at(self, start: int, stream: Samples) -> NDArray[np.float64]:
         return self._ask(self.decoder, start, stream)

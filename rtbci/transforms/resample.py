@@ -18,8 +18,8 @@ from rtbci.types import Samples, StreamInfo, Times
 LARGEST_FACTOR = 1024
 """Bound of ``up`` and ``down``: 2048 to 250 Hz is 125 / 1024."""
 PASS, STOP = 0.75, 1.05
-"""Edges of the filter as shares of the lower of the two Nyquist frequencies; half the amplitude at 0.9. What lies above STOP,
-and so would fold to below 0.95, is at least ATTENUATION down. A steeper filter would be longer, and its delay is lived with."""
+"""Edges of the filter as shares of the lower of the two Nyquist frequencies; half the amplitude at 0.9. What lies above
+STOP, and so would fold to below 0.95, is at least ATTENUATION down. A steeper filter would be longer and its delay too."""
 ATTENUATION = 60.0
 """Decibels in the stop band; the pass band is flat to 0.001."""
 SAME = 1e-9

@@ -54,7 +54,7 @@ class Spatial(ABC):
         self._fill(samples, out)
         return out, times
 
-    def resume(self) -> None:
+    def resume(self) -> None:  # noqa: B027 - a step without memory has nothing to do
         """Nothing is remembered from one sample to the next, so nothing is forgotten."""
 
     @abstractmethod

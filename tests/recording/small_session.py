@@ -32,7 +32,8 @@ def decision_of(i: int, n_classes: int = 2) -> Decision:
     return Decision(
         start=10 * i, stop=10 * i + 500, sample=10 * i + 499, log_probs=np.log(np.full(n_classes, 1 / (i + 3))),
         evidence=np.sin(np.arange(n_classes) + i), answer=-1 if i % 2 else 1, signal_time=100 + i / 3,
-        arrival_time=100.01 + i / 3, ready_time=100.02 + i / 3, skipped=i // 2, origin=7, flags=Flag.ABSTAINED if i % 2 else Flag.NONE,
+        arrival_time=100.01 + i / 3, ready_time=100.02 + i / 3, skipped=i // 2, origin=7,
+        flags=Flag.ABSTAINED if i % 2 else Flag.NONE,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from rtbci.errors import RecordingError
 from rtbci.recording.chunks import BOUNDARY, Tag, check_magic, walk
+from rtbci.recording.growing_file import GrowingFile
 from rtbci.recording.stream_header import StreamHeader
 from rtbci.recording.survey import survey
 from rtbci.recording.xdf import NUMERIC, XdfWriter
@@ -241,6 +242,30 @@ def test_a_chunk_whose_first_byte_was_not_written_is_no_chunk_for_pyxdf_and_for_
         assert load(path)["signal"]["time_series"].tobytes() == values[:10].tobytes()
         with path.open("rb") as file:
             assert survey(file).streams[1].count == 10
+
+
+def test_a_writer_that_is_killed_within_a_chunk_leaves_a_zero_where_the_chunk_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def write_half(self: GrowingFile, view: memoryview) -> None:
+        self._file.write(view[: len(view) // 2])
+        raise Killed
+
+    writer = XdfWriter(tmp_path / "a.xdf")
+    stream = writer.add_stream(StreamHeader("signal", "EEG", channels(4), 100.0, "float32"))
+    writer.write_samples(stream, np.ones((10, 4), np.float32), np.arange(10) / 100)
+    size = writer.size
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingFile, "_write", write_half)
+        with pytest.raises(Killed):
+            writer.write_samples(stream, np.ones((10, 4), np.float32), 1 + np.arange(10) / 100)
+    data = writer.path.read_bytes()
+    assert len(data) > size + 100
+    assert data[size] == 0
+    assert len(load(writer.path)["signal"]["time_stamps"]) == 10
 
 
 def _real_files() -> list[str]:

@@ -62,7 +62,7 @@ class Account:
             self._end = (time.process_time(), time.perf_counter())
         cpu, wall = self._end[0] - self._cpu, self._end[1] - self._wall
         return {
-            "numbers": [int(len(numbers)), int(len(np.unique(numbers)))],
+            "numbers": [len(numbers), len(np.unique(numbers))],
             "cpu": cpu,
             "wall": wall,
             "ages_ms": np.percentile(ages * 1e3, np.arange(0, 100.05, 0.1)).tolist(),

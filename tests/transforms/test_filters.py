@@ -242,3 +242,14 @@ def test_chunks_larger_than_any_before_fit():
     out, _ = through(transform, samples, clock(6000), [10, 300, 5000])
     transform.resume()
     assert out.tobytes() == through(transform, samples, clock(6000), [1])[0].tobytes()
+
+
+def test_samples_may_be_read_only_or_in_another_memory_order():
+    samples = noise(100, 5)
+    samples.flags.writeable = False
+    transform = BandPass(8.0, 30.0)
+    transform.start(stream())
+    expected = transform.transform(samples, clock(100))[0].copy()
+    for other in (np.asfortranarray(samples), np.repeat(samples, 2, axis=1)[:, ::2], samples.astype(np.float64)):
+        transform.resume()
+        assert transform.transform(other, clock(100))[0].tobytes() == expected.tobytes()

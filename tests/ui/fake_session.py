@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from pathlib import Path
@@ -16,72 +17,50 @@ from rtbci.ring import Ring
 from rtbci.runfolder import DecisionRing, RunFolder, marker_to_json, replace_json
 from rtbci.types import Channel, Decision, Flag, Gap, Marker, StreamInfo
 
-EEG = [
-    "Fp1",
-    "Fpz",
-    "Fp2",
-    "AF7",
-    "AF3",
-    "AFz",
-    "AF4",
-    "AF8",
-    "F7",
-    "F5",
-    "F3",
-    "F1",
-    "Fz",
-    "F2",
-    "F4",
-    "F6",
-    "F8",
-    "FT7",
-    "FC5",
-    "FC3",
-    "FC1",
-    "FCz",
-    "FC2",
-    "FC4",
-    "FC6",
-    "FT8",
-    "T7",
-    "C5",
-    "C3",
-    "C1",
-    "Cz",
-    "C2",
-    "C4",
-    "C6",
-    "T8",
-    "TP7",
-    "CP5",
-    "CP3",
-    "CP1",
-    "CPz",
-    "CP2",
-    "CP4",
-    "CP6",
-    "TP8",
-    "P7",
-    "P5",
-    "P3",
-    "P1",
-    "Pz",
-    "P2",
-    "P4",
-    "P6",
-    "P8",
-    "PO7",
-    "PO3",
-    "POz",
-    "PO4",
-    "PO8",
-    "O1",
-    "Oz",
-    "O2",
-    "Iz",
-    "T9",
-    "T10",
-]
+EEG = (
+    *("Fp1", "Fpz", "Fp2", "AF7", "AF3", "AFz", "AF4", "AF8", "F7", "F5", "F3", "F1", "Fz", "F2", "F4", "F6", "F8"),
+    *(
+        "FT7",
+        "FC5",
+        "FC3",
+        "FC1",
+        "FCz",
+        "FC2",
+        "FC4",
+        "FC6",
+        "FT8",
+        "T7",
+        "C5",
+        "C3",
+        "C1",
+        "Cz",
+        "C2",
+        "C4",
+        "C6",
+        "T8",
+    ),
+    *(
+        "TP7",
+        "CP5",
+        "CP3",
+        "CP1",
+        "CPz",
+        "CP2",
+        "CP4",
+        "CP6",
+        "TP8",
+        "P7",
+        "P5",
+        "P3",
+        "P1",
+        "Pz",
+        "P2",
+        "P4",
+        "P6",
+        "P8",
+    ),
+    *("PO7", "PO3", "POz", "PO4", "PO8", "O1", "Oz", "O2", "Iz", "T9", "T10"),
+)
 EXPERIMENT = """name = "fists or feet"
 
 [source]
@@ -112,14 +91,8 @@ def stream(kind: str) -> StreamInfo:
     if kind == "eeg":
         channels = tuple(Channel(name) for name in EEG)
         return StreamInfo("BioSemi-64", 250.0, channels, "EEG", "bs64-0042", frozenset({"T9"}))
-    channels = tuple(
-        Channel(
-            f"MEG{100 + 10 * (i // 3) + i % 3 + 1:04d}",
-            "mag" if i % 3 == 0 else "grad",
-            "fT" if i % 3 == 0 else "fT/cm",
-        )
-        for i in range(306)
-    )
+    kinds = (("mag", "fT"), ("grad", "fT/cm"), ("grad", "fT/cm"))
+    channels = tuple(Channel(f"MEG{11 + i // 3:03d}{i % 3 + 1}", *kinds[i % 3]) for i in range(306))
     return StreamInfo("Neuromag", 1000.0, channels, "MEG", "ft-1972")
 
 
@@ -204,8 +177,6 @@ class FakeSession:
     def mark(self, label: str, seconds: float) -> None:
         """A marker at ``seconds``."""
         with self.run.markers.open("a") as file:
-            import json
-
             file.write(json.dumps(marker_to_json(Marker(self.time(seconds), label, None, "stimuli"))) + "\n")
 
     def decide(self, name: str, seconds: float, log_odds: float, age: float = 0.009, flags: Flag = Flag.NONE) -> None:

@@ -41,7 +41,7 @@ class ExperimentDialog(QDialog):
         super().__init__(parent)
         self.experiment, self.path = experiment, path
         self.setWindowTitle(f"{path.name} – experiment")
-        self.resize(820, 680)
+        self.resize(860, 860)
         shown = draft_of(experiment)
         self.name = QLineEdit(shown.name)
         self.source = UseForm("sources", shown.source)

@@ -21,7 +21,7 @@ SHOWN_CLASSES = 6
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old what is shown is: ``age`` in seconds since the newest sample that went into it, and whether that is too old."""
+    """How old what is shown is: ``age`` in seconds since the newest sample in it, and whether that is too old."""
 
     age: float
     stale: bool

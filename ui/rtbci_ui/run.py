@@ -80,7 +80,6 @@ class Run:
             self.problem = str(error) if now - self._failing_since > PATIENCE_SECONDS else ""
         else:
             self._failing_since, self.problem = None, ""
-        self._failing_since: float | None = None
 
     def _look(self) -> None:
         self.there = self.folder.path.is_dir()

@@ -1,4 +1,4 @@
-"""What Qt needs of the system, found out without Qt: a bare Debian lacks it, and Qt's own message names the wrong package."""
+"""What Qt needs of the system, found out without Qt: a bare Debian lacks it, and Qt itself names the wrong package."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def apply(app: QApplication) -> None:
     palette = QPalette(QColor(PANEL))
     roles = QPalette.ColorRole
     for role, colour in (
-        (roles.Window, BACKGROUND), (roles.Base, "#121419"), (roles.AlternateBase, PANEL), (roles.Button, "#2b3038"),
+        (roles.Window, "#24282f"), (roles.Base, "#121419"), (roles.AlternateBase, PANEL), (roles.Button, "#2b3038"),
         (roles.Text, TEXT), (roles.WindowText, TEXT), (roles.ButtonText, TEXT), (roles.ToolTipBase, PANEL),
         (roles.ToolTipText, TEXT), (roles.Highlight, "#2f6fa8"), (roles.HighlightedText, "#ffffff"),
         (roles.PlaceholderText, STALE), (roles.Link, "#7cc4f2"),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QColor, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -40,7 +40,7 @@ from rtbci_ui.views.traces import TraceView
 
 FRAME_MS = 16
 CLOSE_SECONDS = 1.5
-_SLOW = {"status": 0.1, "minute": 0.1, "histogram": 0.5}
+_SLOW = {"status": 0.1, "minute": 0.2, "histogram": 0.5}
 """Seconds between two looks of what changes slowly, or could not be read any faster."""
 
 
@@ -100,11 +100,11 @@ class MainWindow(QMainWindow):
         self.no_decoder.setStyleSheet(f"color: {theme.DIM}; background: {theme.PANEL}; padding: 30px")
         self._card_box.addWidget(self.no_decoder)
         self._card_box.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidget(holder)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.card_area = QScrollArea()
+        self.card_area.setWidget(holder)
+        self.card_area.setWidgetResizable(True)
+        self.card_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.card_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.minute_title = QLabel("evidence, last minute")
         self.minute = MinuteView(
             self.run.markers,
@@ -121,7 +121,7 @@ class MainWindow(QMainWindow):
         self.decoder_state = FactsView((1.0, 1.1), 3)
         right = QVBoxLayout()
         right.setSpacing(4)
-        right.addWidget(self.scroll)
+        right.addWidget(self.card_area)
         right.addWidget(self.minute_title)
         right.addWidget(self.minute, 4)
         right.addWidget(self.age_title)
@@ -141,6 +141,10 @@ class MainWindow(QMainWindow):
         whole.addLayout(columns, 1)
         centre = QWidget()
         centre.setLayout(whole)
+        centre.setAutoFillBackground(True)
+        palette = centre.palette()
+        palette.setColor(centre.backgroundRole(), QColor(theme.BACKGROUND))
+        centre.setPalette(palette)
         self.setCentralWidget(centre)
         self.help_view = HelpView(centre)
 
@@ -250,8 +254,8 @@ class MainWindow(QMainWindow):
     def _fit_cards(self) -> None:
         """Give the cards what they need, and at most half of the height: beyond that they scroll."""
         height = min(sum(card.sizeHint().height() + 6 for card in self.cards.values()) or 80, self.height() // 2)
-        if self.scroll.height() != height:
-            self.scroll.setFixedHeight(height)
+        if self.card_area.height() != height:
+            self.card_area.setFixedHeight(height)
 
     def _say_decoder(self, decoder: DecoderStatus, stale_for: float | None) -> None:
         about = facts.decoder_facts(decoder)

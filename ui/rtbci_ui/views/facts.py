@@ -16,7 +16,7 @@ _MOODS = {"": theme.TEXT, "good": theme.GOOD, "warning": theme.WARNING, "alarm":
 
 
 class FactsView(QWidget):
-    """Facts in groups, a group per column of the given relative width; what does not fit is elided, and whole in its tooltip."""
+    """Groups of facts, each in a column of its relative width; what does not fit is cut, and whole in its tooltip."""
 
     def __init__(self, widths: Sequence[float], rows: int) -> None:
         super().__init__()

@@ -124,7 +124,7 @@ class DecoderForm(QWidget):
         self._locked = given.hop is None
         self.name = QLineEdit(given.name)
         self.use = UseForm("decoders", Use(given.use, given.args))
-        self.window = seconds_box(given.window, 0.0)
+        self.length = seconds_box(given.window, 0.0)
         self.hop = seconds_box(given.hop or 0.0, 0.0)
         self.hop.setEnabled(not self._locked)
         self.transforms = RowsForm(
@@ -133,7 +133,7 @@ class DecoderForm(QWidget):
         known = ", ".join(dict.fromkeys(plugin.name for plugin in plugins.names("transforms")))
         self.transforms.setToolTip(f"In this order. Installed: {known}")
         times = QHBoxLayout()
-        times.addWidget(self.window)
+        times.addWidget(self.length)
         times.addWidget(QLabel("every"))
         times.addWidget(self.hop)
         if self._locked:
@@ -146,7 +146,7 @@ class DecoderForm(QWidget):
         layout.addRow("Transforms", self.transforms)
         self.name.textChanged.connect(self.changed)
         self.use.changed.connect(self.changed)
-        self.window.valueChanged.connect(self.changed)
+        self.length.valueChanged.connect(self.changed)
         self.hop.valueChanged.connect(self.changed)
         self.transforms.changed.connect(self.changed)
 
@@ -155,7 +155,7 @@ class DecoderForm(QWidget):
         return DecoderDraft(
             name=self.name.text().strip(),
             use=self.use.draft().use,
-            window=self.window.value(),
+            window=self.length.value(),
             hop=None if self._locked else self.hop.value(),
             args=self.use.draft().args,
             transforms=tuple(Use(use, args) for use, args in self.transforms.rows()),

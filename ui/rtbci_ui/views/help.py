@@ -14,8 +14,10 @@ class HelpView(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._over = parent
         self.setStyleSheet(
-            f"QFrame {{ background: {theme.PANEL}; border: 1px solid #4f8fc4; border-radius: 8px }} QLabel {{ border: none }}"
+            f"QFrame {{ background: {theme.PANEL}; border: 1px solid #4f8fc4; border-radius: 8px }}"
+            "QLabel { border: none }"
         )
         layout = QGridLayout(self)
         layout.setContentsMargins(28, 18, 28, 18)
@@ -45,7 +47,7 @@ class HelpView(QFrame):
             self.hide()
             return
         self.adjustSize()
-        parent = self.parentWidget()
+        parent = self._over
         self.move((parent.width() - self.width()) // 2, max(0, (parent.height() - self.height()) // 2))
         self.show()
         self.raise_()

@@ -18,6 +18,8 @@ from rtbci_ui.truth import trials
 
 MARGIN = 1.6
 """Seconds to the right of now, so that the word fits."""
+TOP = 1.2
+"""Above 1, the words for trials have their place."""
 
 
 def axis_font(plot: pg.PlotItem) -> None:
@@ -47,7 +49,7 @@ class MinuteView(QWidget):
         self.plot.setMouseEnabled(False, False)
         self.plot.disableAutoRange()
         self.plot.setXRange(-HISTORY_SECONDS, MARGIN, padding=0.0)
-        self.plot.setYRange(0.0, 1.02, padding=0.0)
+        self.plot.setYRange(0.0, TOP, padding=0.0)
         self.plot.getAxis("left").setTicks([[(0.0, "0"), (0.5, ".5"), (1.0, "1")]])
         self.plot.getAxis("bottom").setTicks([[(float(t), f"{-t} s ago") for t in range(-50, 0, 10)] + [(0.0, "now")]])
         axis_font(self.plot)
@@ -92,7 +94,7 @@ class MinuteView(QWidget):
             self._curves.append(curve)
         for curve, k in zip(self._curves, shown, strict=False):
             curve.setData(times - now, evidence[:, k] if len(evidence) else np.zeros(0))
-            curve.setPen(pg.mkPen(theme.class_colour(k), width=1.6))
+            curve.setPen(pg.mkPen(theme.class_colour(k), width=1))
 
     def _shade(self, now: float) -> None:
         """Trials and gaps as areas behind the curves."""
@@ -129,6 +131,6 @@ class MinuteView(QWidget):
                 region.setBrush(fill)
                 fits = metrics.horizontalAdvance(text) < (right - left) * per_second + 10
                 word.setText(text if fits else "", color=colour.lighter(130))
-                gap = text == "gap"
-                word.setAnchor((0.5, 1.0 if gap else 0.0))
-                word.setPos((left + right) / 2, 0.0 if gap else 1.02)
+                broken = text == "gap"
+                word.setAnchor((0.5, 1.0 if broken else 0.0))
+                word.setPos((left + right) / 2, 0.0 if broken else TOP)
