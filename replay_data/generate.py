@@ -37,7 +37,8 @@ def simulate(seed: int, trials: int) -> tuple[StreamInfo, Samples, list[Marker]]
     """
     source = demo_subject(seed, trials=trials)
     info = source.open()
-    blocks, markers = [], []
+    blocks: list[Samples] = []
+    markers: list[Marker] = []
     samples, times = np.empty((round(info.rate), info.n_channels), np.float32), np.empty(round(info.rate))
     try:
         while source.read(samples, times, 0.0) == len(samples):

@@ -17,7 +17,7 @@ CALIBRATION_TRIALS = 20
 CHANNELS = ("Fp1", "Fp2", "F3", "Fz", "F4", "T7", "C3", "Cz", "C4", "T8", "P3", "Pz", "P4", "O1", "Oz", "O2")
 RATE = 160.0
 SUBJECT = 7
-SNR = 0.5
+SNR = 0.6
 """Chosen so that the subject decodes like a good real one: about nine trials in ten, not all."""
 
 
@@ -63,7 +63,7 @@ def write_demo_experiment(where: Path, stream: str) -> Path:
     import tomlkit
 
     document = tomlkit.parse(experiment().read_text(encoding="utf-8"))
-    document["source"]["name"] = stream  # type: ignore[index]
+    document["source"]["name"] = stream
     path = where / "experiment.toml"
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
     return path

@@ -17,7 +17,8 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,12 @@ def load(
         for name, entry in _manifest(archive, path).items():
             if names is not None and name not in names:
                 continue
-            try:
-                decoder = make(entry["use"], entry["args"])
-                _restore(decoder, archive, path, entry)
+            with _whole(path, name):
+                use, args = entry["use"], entry["args"]
+            decoder = make(use, args)
+            _restore(decoder, archive, path, name, use)
+            with _whole(path, name):
                 loaded[name] = from_entry(entry, decoder)
-            except (KeyError, TypeError) as error:
-                raise ModelError(f'{path}: the entry of "{name}" is incomplete ({error!r}); train it again') from error
     return loaded
 
 
@@ -180,15 +181,24 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[str, Any]]
         ) from error
 
 
-def _restore(decoder: Decoder, archive: zipfile.ZipFile, path: Path, entry: Mapping[str, Any]) -> None:
-    what = f'{path}: model "{entry["name"]}"'
+@contextmanager
+def _whole(path: Path, name: str) -> Iterator[None]:
+    """Turn what is raised for a missing or odd value of an entry into a ModelError."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise ModelError(f'{path}: the entry of "{name}" is incomplete ({error!r}); train it again') from error
+
+
+def _restore(decoder: Decoder, archive: zipfile.ZipFile, path: Path, name: str, use: str) -> None:
+    what = f'{path}: model "{name}"'
     kind = kind_of(decoder, what)
     other = ESTIMATOR if kind == ARRAYS else ARRAYS
-    if f"{entry['name']}/{other}" in archive.namelist():
+    if f"{name}/{other}" in archive.namelist():
         raise ModelError(
-            f'{what} was saved as {other}, which "{entry["use"]}" ({type(decoder).__name__}) cannot take; train it again'
+            f'{what} was saved as {other}, which "{use}" ({type(decoder).__name__}) cannot take; train it again'
         )
     try:
-        from_bytes(decoder, _read(archive, f"{entry['name']}/{kind}", path), what)
+        from_bytes(decoder, _read(archive, f"{name}/{kind}", path), what)
     except DecoderError as error:
         raise ModelError(f"{what}: {error}") from error

@@ -7,6 +7,7 @@ clock, never against the last send, so nothing drifts.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ _PROGRESS_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PlayReport:
-    """What was sent: ``seconds`` from first to last sample by the clock, ``latest`` the most that a chunk was late (seconds).
+    """What was sent: ``seconds`` from the first sample to the last, ``latest`` the most that a chunk was late (seconds).
 
     ``received`` says whether anybody listened when sample 0 was sent, ``stopped`` whether the end was asked for.
     """
@@ -75,7 +76,8 @@ def play(
 
     Parameters
     ----------
-    speed : how many times faster than recorded; the outlet's nominal rate is the recording's times this.
+    speed : how many times faster than recorded; the outlet's nominal rate stays the recording's, so that
+        a model trained on it fits; the effective rate is the nominal one times this.
     chunk : samples sent together; None: about 20 ms of them.
     name : of the signal stream (the markers are "<name> markers"); None: the recording's.
     loop : begin again at the end, without a break in time; a recording only.
@@ -143,7 +145,7 @@ class _Player:
         source = self._make()
         info = source.open()
         try:
-            self._signal, self._markers, name = outlets(info, self._name, self._speed)
+            self._signal, self._markers, name = outlets(info, self._name)
             self._period = 1.0 / (info.rate * self._speed)
             received = self._wait_for_listeners(wait)
             while True:
@@ -205,7 +207,7 @@ class _Player:
             if n:
                 stamps = begin + (times[:n] - at) / self._speed
                 edges = [0, *(np.flatnonzero(np.diff(stamps) > longest) + 1), n]
-                for first, last in zip(edges[:-1], edges[1:], strict=True):
+                for first, last in itertools.pairwise(edges):
                     self._send(samples[first:last], stamps[first:last])
         if not self._loop:
             self._send_markers(float("inf"), float("inf"))
@@ -250,7 +252,7 @@ class _Player:
 _UNIT_WORDS = {"uV": "microvolts"}  # the word that XDF's meta-data page asks for
 
 
-def outlets(info: StreamInfo, name: str | None = None, speed: float = 1.0) -> tuple[Any, Any, str]:
+def outlets(info: StreamInfo, name: str | None = None) -> tuple[Any, Any, str]:
     """Open the signal outlet and the marker outlet for ``info``; returns them with the name of the signal.
 
     The header follows XDF's meta-data for EEG: ``desc/channels/channel/{label,unit,type,location/{X,Y,Z}}``, in millimetres.
@@ -260,7 +262,7 @@ def outlets(info: StreamInfo, name: str | None = None, speed: float = 1.0) -> tu
 
     name = name or info.name or "rtbci player"
     source_id = f"rtbci-player-{name}"
-    header = pylsl.StreamInfo(name, info.type or "EEG", info.n_channels, info.rate * speed, pylsl.cf_float32, source_id)
+    header = pylsl.StreamInfo(name, info.type or "EEG", info.n_channels, info.rate, pylsl.cf_float32, source_id)
     channels = header.desc().append_child("channels")
     for channel in info.channels:
         node = channels.append_child("channel")

@@ -79,6 +79,8 @@ class WorkerProcess:
         command = [
             sys.executable, "-m", "rtbci.worker", str(self._run.path), str(self._session_folder), self.config.name,
         ]  # fmt: skip
+        if (ring := self._attach()) is not None:
+            ring.ring.set_word(BUSY, 0)  # one that died while it was deciding has left its note
         with self._log_path.open("ab") as log_file:
             self._process = subprocess.Popen(
                 command,
@@ -155,9 +157,6 @@ class WorkerProcess:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
-        ring = self._attach()
-        if ring is not None:
-            ring.ring.set_word(BUSY, 0)
         self._ended(-9, {"problem": why}, True)
 
     def _attach(self) -> DecisionRing | None:

@@ -72,7 +72,7 @@ def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
     shared = {key: args[key] for key in ("channels", "type") if args.get(key)}
     if experiment.source.use == "file":
         shared = {key: value for key, value in args.items() if key not in ("path", "speed", "chunk")}
-    if experiment.markers.streams is not None:
+    if experiment.markers.streams is not None and recording.suffix.lower() in (".xdf", ".xdfz"):
         shared["markers"] = list(experiment.markers.streams)
     return FileSource(str(recording), **{**shared, **overrides})
 

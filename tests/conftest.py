@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,24 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set RTBCI_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def stream_name(request: pytest.FixtureRequest) -> str:
+    """A stream name that no other test, and no run of the tests beside this one, uses."""
+    return f"{request.node.name[:40]}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture(scope="session")
+def all_decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of the four bundled decoders, trained on the bundled calibration recording."""
+    from rtbci import bundled
+    from tests import live
+
+    folder = tmp_path_factory.mktemp("model")
+    path = live.experiment(folder, "any", "tangent", "mdm", "csp", "log-variance")
+    out = folder / "all.rtbci"
+    code, said, errors = live.rtbci("train", path, "--recording", bundled.calibration(), "--out", out)
+    assert code == 0, errors
+    assert said["model"] == str(out)
+    return out

@@ -76,6 +76,96 @@ def _start(state: NDArray[np.float64], stamp: float) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
+def _step(state: NDArray[np.float64], nominal: float) -> None:
+    """Move the line, and the one before a jump, on by one sample; what is known of it fades."""
+    forget = 0.5 ** (nominal / _HALF_TIME)
+    p_cross = state[P_CROSS] + state[P_SLOPE]
+    p_level = state[P_LEVEL] + state[P_CROSS] + p_cross
+    state[LEVEL] += state[SLOPE]
+    state[P_LEVEL] = p_level / forget
+    state[P_CROSS] = p_cross / forget
+    state[P_SLOPE] /= forget
+    state[OLD] += state[OLD_SLOPE]
+    state[OLD_AGE] -= nominal
+
+
+@nb.njit(cache=True, nogil=True)
+def _bend(state: NDArray[np.float64], residual: float) -> None:
+    """Take a stamp that lies ``residual`` seconds off the line into account."""
+    total = 1.0 + state[P_LEVEL]
+    gain_level = state[P_LEVEL] / total
+    gain_slope = state[P_CROSS] / total
+    state[LEVEL] += gain_level * residual
+    state[SLOPE] += gain_slope * residual
+    state[P_SLOPE] -= gain_slope * state[P_CROSS]
+    state[P_CROSS] -= gain_slope * state[P_LEVEL]
+    state[P_LEVEL] -= gain_level * state[P_LEVEL]
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_astray(state: NDArray[np.float64], residual: float, period: float, nominal: float) -> bool:
+    """Whether stamps have been off the line for so long, and so far beyond their jitter, that samples must be missing."""
+    jitter = math.sqrt(state[VARIANCE])
+    state[MEAN] += min(1.0, nominal / _MEAN_SECONDS) * (residual - state[MEAN])
+    # bounded, so that a loss does not pass for jitter
+    spread = residual if state[SEEN] < _WARM_UP else min(abs(residual), 4.0 * jitter + period)
+    state[VARIANCE] += max(nominal / _VARIANCE_SECONDS, 1.0 / state[SEEN]) * (spread * spread - state[VARIANCE])
+    if abs(state[MEAN]) > max(_ASTRAY_PERIODS * period, _ASTRAY_JITTERS * jitter):
+        state[ASTRAY] += nominal
+    else:
+        state[ASTRAY] = 0.0
+    return bool(state[ASTRAY] > _ASTRAY_SECONDS)
+
+
+@nb.njit(cache=True, nogil=True)
+def _follow(state: NDArray[np.float64], stamp: float, rate: float, gap: float) -> None:
+    """Judge ``stamp`` (seconds) against the line: bend the line, or begin another."""
+    nominal = 1.0 / rate
+    period = max(abs(state[SLOPE]), 1e-3 * nominal)
+    residual = stamp - state[BASE] - state[LEVEL]
+    counted = state[SEEN] * nominal
+    limit = state[TOLERANCE]
+    if state[SEEN] < _WARM_UP:
+        limit = max(limit, _WARM_UP_PERIODS * nominal)
+    asked = state[RESTART] != 0.0
+    by_count = counted < _PACKET_SECONDS and abs(stamp - state[FIRST] - counted) < gap
+    if residual > limit and by_count and not asked:
+        # the next packet of a sender with one stamp a packet
+        state[TOLERANCE] = max(state[TOLERANCE], 1.25 * residual)
+        state[SLOPE] = nominal
+        _start(state, stamp)
+        state[P_SLOPE] = _RELEARN_SLOPE
+    elif residual > limit or asked:
+        state[JUMP] = residual
+        state[OLD] = state[BASE] + state[LEVEL]
+        state[OLD_SLOPE] = state[SLOPE]
+        state[OLD_AGE] = 0.0 if asked else _OLD_SECONDS
+        state[RESTART] = 0.0
+        state[RESTARTS] += 1.0
+        _start(state, stamp)
+    elif state[OLD_AGE] > 0.0 and abs(stamp - state[OLD]) < 0.5 * gap and residual < -0.25 * state[JUMP]:
+        # the jump was a burst that had been held up
+        state[TOLERANCE] = max(state[TOLERANCE], 1.25 * state[JUMP])
+        _start(state, state[OLD])
+        state[SLOPE] = state[OLD_SLOPE]
+        state[OLD_AGE] = 0.0
+    elif residual < -limit:
+        state[RESTARTS] += 1.0
+        _start(state, stamp)
+    elif _is_astray(state, residual, period, nominal):
+        state[RESTARTS] += 1.0
+        _start(state, state[BASE] + state[LEVEL] + state[MEAN])
+        # the slope may be what is wrong: let it be learnt again within some hundred samples
+        state[P_SLOPE] = max(state[P_SLOPE], _RELEARN_SLOPE)
+    elif state[SEEN] < max(_WARM_UP, 2.0 * rate):
+        _bend(state, residual)
+    else:  # one stray stamp must not tilt a settled line
+        bound = max(4.0 * math.sqrt(state[VARIANCE]), 2.0 * period)
+        _bend(state, min(max(residual, -bound), bound))
+    state[SEEN] += 1.0
+
+
+@nb.njit(cache=True, nogil=True)
 def dejitter(
     state: NDArray[np.float64],
     stamps: NDArray[np.float64],
@@ -103,102 +193,27 @@ def dejitter(
     steps back. A stamp that is not a number is replaced by the line's prediction.
     """
     nominal = 1.0 / rate
-    forget = 0.5 ** (nominal / _HALF_TIME)
-    mean_gain = min(1.0, nominal / _MEAN_SECONDS)
-    variance_gain = nominal / _VARIANCE_SECONDS
     for i in range(stamps.shape[0]):
         raw = stamps[i]
-        if raw == state[RAW]:
-            state[DUPLICATED] += 1.0
-        elif raw < state[RAW]:
-            state[OUT_OF_ORDER] += 1.0
         usable = math.isfinite(raw)
         if usable:
+            state[DUPLICATED] += raw == state[RAW]
+            state[OUT_OF_ORDER] += raw < state[RAW]
             state[RAW] = raw
         stamp = raw + correction
         if state[SEEN] == 0.0:
-            if usable:
-                _start(state, stamp)
-                state[FIRST] = stamp
-                state[P_SLOPE] = _PRIOR_SLOPE
-                state[SEEN] = 1.0
-            time = stamp
+            if not usable:
+                times[i] = stamp  # there is no line yet that could say better
+                continue
+            _start(state, stamp)
+            state[FIRST] = stamp
+            state[P_SLOPE] = _PRIOR_SLOPE
+            state[SEEN] = 1.0
         else:
-            # predict
-            state[LEVEL] += state[SLOPE]
-            p_cross = state[P_CROSS] + state[P_SLOPE]
-            p_level = state[P_LEVEL] + state[P_CROSS] + p_cross
-            state[P_LEVEL] = p_level / forget
-            state[P_CROSS] = p_cross / forget
-            state[P_SLOPE] /= forget
-            state[OLD] += state[OLD_SLOPE]
-            state[OLD_AGE] -= nominal
+            _step(state, nominal)
             if usable:
-                period = max(abs(state[SLOPE]), 1e-3 * nominal)
-                residual = stamp - state[BASE] - state[LEVEL]
-                limit = state[TOLERANCE]
-                if state[SEEN] < _WARM_UP:
-                    limit = max(limit, _WARM_UP_PERIODS * nominal)
-                counted = state[SEEN] * nominal
-                if (
-                    residual > limit
-                    and state[RESTART] == 0.0
-                    and counted < _PACKET_SECONDS
-                    and abs(stamp - state[FIRST] - counted) < gap
-                ):
-                    state[TOLERANCE] = max(state[TOLERANCE], 1.25 * residual)
-                    state[SLOPE] = nominal
-                    _start(state, stamp)
-                    state[P_SLOPE] = _RELEARN_SLOPE
-                elif state[RESTART] != 0.0 or residual > limit:
-                    if residual > 0.0:
-                        state[JUMP] = residual
-                        state[OLD] = state[BASE] + state[LEVEL]
-                        state[OLD_SLOPE] = state[SLOPE]
-                        state[OLD_AGE] = _OLD_SECONDS if state[RESTART] == 0.0 else 0.0
-                    state[RESTART] = 0.0
-                    state[RESTARTS] += 1.0
-                    _start(state, stamp)
-                elif state[OLD_AGE] > 0.0 and abs(stamp - state[OLD]) < 0.5 * gap and residual < -0.25 * state[JUMP]:
-                    state[TOLERANCE] = max(state[TOLERANCE], 1.25 * state[JUMP])
-                    _start(state, state[OLD])
-                    state[SLOPE] = state[OLD_SLOPE]
-                    state[OLD_AGE] = 0.0
-                elif residual < -limit:
-                    state[RESTARTS] += 1.0
-                    _start(state, stamp)
-                else:
-                    settled = state[SEEN] >= max(_WARM_UP, 2.0 * rate)
-                    jitter = math.sqrt(state[VARIANCE])
-                    state[MEAN] += mean_gain * (residual - state[MEAN])
-                    # bounded, so that a loss does not pass for jitter
-                    spread = residual if state[SEEN] < _WARM_UP else min(abs(residual), 4.0 * jitter + period)
-                    gain = max(variance_gain, 1.0 / state[SEEN])
-                    state[VARIANCE] += gain * (spread * spread - state[VARIANCE])
-                    if abs(state[MEAN]) > max(_ASTRAY_PERIODS * period, _ASTRAY_JITTERS * jitter):
-                        state[ASTRAY] += nominal
-                    else:
-                        state[ASTRAY] = 0.0
-                    if state[ASTRAY] > _ASTRAY_SECONDS:
-                        ahead = state[BASE] + state[LEVEL] + state[MEAN]
-                        state[RESTARTS] += 1.0
-                        _start(state, ahead)
-                        # the slope may be what is wrong: let it be learnt again within some hundred samples
-                        state[P_SLOPE] = max(state[P_SLOPE], _RELEARN_SLOPE)
-                    else:
-                        if settled:  # one stray stamp must not tilt the line
-                            bound = max(4.0 * jitter, 2.0 * period)
-                            residual = min(max(residual, -bound), bound)
-                        total = 1.0 + state[P_LEVEL]
-                        gain_level = state[P_LEVEL] / total
-                        gain_slope = state[P_CROSS] / total
-                        state[LEVEL] += gain_level * residual
-                        state[SLOPE] += gain_slope * residual
-                        state[P_SLOPE] -= gain_slope * state[P_CROSS]
-                        state[P_CROSS] -= gain_slope * state[P_LEVEL]
-                        state[P_LEVEL] -= gain_level * state[P_LEVEL]
-                state[SEEN] += 1.0
-            time = state[BASE] + state[LEVEL]
+                _follow(state, stamp, rate, gap)
+        time = state[BASE] + state[LEVEL]
         # the smallest step is a thousandth of a period, and never below what float64 resolves at this magnitude
         least = state[OUT] + max(1e-3 * nominal, 4e-16 * abs(time))
         if not time > least:

@@ -236,7 +236,7 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A whole recording: ``samples`` (n, n_channels) float32 in the units of ``info``, ``times`` (n,) seconds, markers by time."""
+    """A whole recording: ``samples`` (n, n_channels) float32 in the units of ``info``, ``times`` (n,) seconds."""
 
     info: StreamInfo
     samples: Samples

@@ -25,10 +25,11 @@ ORDERS = 120
 """Terms of the series: at 85 % of the head's radius the last is 3e-9 of the first."""
 
 LAYOUT_64 = (
-    "Fp1 Fp2 F3 Fz F4 T7 C3 Cz C4 T8 P3 Pz P4 O1 Oz O2 "
-    "F7 F8 FC5 FC1 FC2 FC6 CP5 CP1 CP2 CP6 P7 P8 FC3 FCz FC4 CPz "
-    "C5 C1 C2 C6 CP3 CP4 AF7 AF3 Fpz AFz AF4 AF8 F5 F1 F2 F6 FT7 FT8 TP7 TP8 P5 P1 P2 P6 PO7 PO3 POz PO4 PO8 Iz FT9 FT10"
-).split()
+    "Fp1", "Fp2", "F3", "Fz", "F4", "T7", "C3", "Cz", "C4", "T8", "P3", "Pz", "P4", "O1", "Oz", "O2",
+    "F7", "F8", "FC5", "FC1", "FC2", "FC6", "CP5", "CP1", "CP2", "CP6", "P7", "P8", "FC3", "FCz", "FC4", "CPz",
+    "C5", "C1", "C2", "C6", "CP3", "CP4", "AF7", "AF3", "Fpz", "AFz", "AF4", "AF8", "F5", "F1", "F2", "F6",
+    "FT7", "FT8", "TP7", "TP8", "P5", "P1", "P2", "P6", "PO7", "PO3", "POz", "PO4", "PO8", "Iz", "FT9", "FT10",
+)  # fmt: skip
 """64 places of the 10-10 system, ordered so that the first 16 and 32 cover the head too."""
 REFERENCE = ("M1", "M2")
 """Potentials are those against the mean of the mastoids."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from threading import Event, Thread
 from typing import Any
@@ -47,19 +47,32 @@ class StreamInSight:
         return asdict(self)
 
 
-def literal(value: str) -> str:
-    """Write ``value`` as an XPath 1.0 string, which knows no escapes."""
-    if "'" not in value:
-        return f"'{value}'"
-    if '"' not in value:
-        return f'"{value}"'
-    pieces = ', "\'", '.join(f"'{piece}'" for piece in value.split("'"))
-    return f"concat({pieces})"
-
-
-def predicate(properties: Mapping[str, str | None]) -> str:
-    """Write the query for streams whose properties have these values; None means any."""
-    return " and ".join(f"{key}={literal(value)}" for key, value in properties.items() if value is not None)
+def as_text(found: Sequence[StreamInSight]) -> str:
+    """Table of streams for a terminal, one line each; an em dash stands for what could not be measured."""
+    if not found:
+        return "no LSL stream in sight"
+    rows = [("name", "type", "channels", "rate Hz", "effective Hz", "clock ms", "host", "source id", "")]
+    for each in found:
+        rate = f"{each.rate:g}" if each.rate else "irregular"
+        effective = "\u2014" if each.effective_rate is None else f"{each.effective_rate:.2f}"
+        offset = "\u2014" if each.clock_offset_ms is None else f"{each.clock_offset_ms:+.3f}"
+        channels = f"{each.n_channels} {each.channel_format}"
+        rows.append(
+            (
+                each.name,
+                each.type,
+                channels,
+                rate,
+                effective,
+                offset,
+                each.hostname,
+                each.source_id or "\u2014",
+                each.note,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def describe(infos: Sequence[pylsl.StreamInfo]) -> str:

@@ -136,7 +136,8 @@ def read_header(
         sent = _text(node, "unit")
         kind = _kind(label, _text(node, "type"), stream_type, sent)
         if kind not in STANDARD_UNITS:
-            channels.append(Channel(label, kind, "" if sent.lower() in _NO_UNIT else sent, _position(node)))
+            bare = sent.lower() in _NO_UNIT or re.fullmatch(r"-?\d{1,2}", sent)  # a power of ten is no unit by itself
+            channels.append(Channel(label, kind, "" if bare else sent, _position(node)))
             continue
         given = sent if unit is None else unit
         factor = unit_factor(given, kind)

@@ -75,7 +75,7 @@ def broken(path: Path, error: BaseException) -> SourceError:
 
 
 def check_names(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
-    """Refuse a list of channel names that cannot be those of the recording: not as many as are ``there``. Raises SourceError."""
+    """Raise SourceError for ``wanted`` channel names that cannot be the recording's: not as many as are ``there``."""
     if wanted and len(wanted) != len(there):
         raise SourceError(
             f"{path} has {len(there)} channels ({', '.join(there[:8])}{', …' if len(there) > 8 else ''}), but 'channels' "
@@ -93,7 +93,7 @@ def header_wins(there: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
 def chosen(
     path: Path, markers: Sequence[Marker], streams: Sequence[str] | None, there: Sequence[str]
 ) -> tuple[Marker, ...]:
-    """Markers of the named ``streams`` (None: all), sorted by time. Raises SourceError for a stream that is not ``there``."""
+    """Markers of ``streams`` (None: all), sorted by time. Raises SourceError for a stream that is not ``there``."""
     if streams is not None:
         missing = [name for name in streams if name not in there]
         if missing:

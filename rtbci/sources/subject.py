@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rtbci.errors import SourceError
 from rtbci.sources.head import HEAD_RADIUS, LAYOUT_64, Montage, projection
+from rtbci.sources.trial_plan import Trial
 
 Array = NDArray[np.float64]
 Kind = Literal["pink", "rhythm", "blink"]
@@ -56,21 +57,6 @@ class Generator:
     frequency: float = 0.0
     bandwidth: float = 0.0
     limb: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One cued trial: ``onset`` and ``stop`` are sample indices of the cue and of the end of the task.
-
-    ``depth`` is the part by which the rhythms of the class's limbs weaken, ``delay`` the seconds from cue to half of it.
-    """
-
-    onset: int
-    stop: int
-    label: str
-    name: str
-    depth: float
-    delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +178,3 @@ def rebound(trial: Trial, seconds: Array, rate: float) -> Array:
     """The beta rebound after ``trial``: a hump from 0 to 1 and back, about 0.4 to 1.6 s after the end."""
     after = seconds - trial.stop / rate
     return np.asarray(ramp((after - 0.4) / 0.5) * (1.0 - ramp((after - 1.0) / 0.6)))
-
-
-REACH_SECONDS = 2.0
-"""So long after the end of a trial its rebound has gone."""

@@ -1,52 +1,30 @@
 """A simulated subject who streams EEG and markers: for the demo, for tests, and wherever the truth must be known.
 
-Sources project through a spherical head (`rtbci.sources.head`); the subject's behaviour stands in `rtbci.sources.subject`.
-Everything is drawn in blocks of `BLOCK` samples from generators seeded by run and block, filters carry their state from
-block to block, and reading only cuts blocks to size: the same seed gives the same samples, however they are read.
+Sources project through a spherical head (`rtbci.sources.head`); the subject's anatomy and behaviour stand in
+`rtbci.sources.subject`, the plan of the run in `rtbci.sources.trial_plan`. Everything is drawn in blocks of `BLOCK` samples
+from generators seeded by run and block, filters carry their state from block to block, and reading only cuts blocks to size:
+the same seed gives the same samples, however they are read.
 """
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import sosfilt
 
 from rtbci.errors import SourceError
 from rtbci.sources.head import Montage
-from rtbci.sources.subject import (
-    REACH_SECONDS,
-    SURROUND,
-    Array,
-    Generator,
-    Person,
-    Trial,
-    effort,
-    limbs_of,
-    person,
-    ramp,
-    rebound,
-)
+from rtbci.sources.subject import SURROUND, Array, Generator, Person, effort, limbs_of, person, ramp, rebound
+from rtbci.sources.trial_plan import Trial, TrialPlan
+from rtbci.sources.waves import BLOCK, Waves, pink, rhythm
 from rtbci.types import Channel, Marker, Samples, StreamInfo, Times
 
-BLOCK = 256
-"""Samples drawn at a time."""
-WARM_UP_SECONDS = 8.0
-"""Filters run this long before the first sample, so that the start looks like the rest."""
-LEAD_SECONDS = 2.0
-TASK_SECONDS = 4.0
-REST_SECONDS = 3.5
-JITTER_SECONDS = 0.5
-"""The cue comes up to this much before or after its regular place, so that time alone says nothing."""
-LAPSES = 0.15
-"""Part of the trials in which the subject is elsewhere: nobody can decode those."""
 BLINK_SLOT_SECONDS = 4.0
 BLINK_SECONDS = 0.35
 MARKER_STREAM = "synthetic markers"
-_PINK, _NOISE, _BLINKS, _TRIALS, _WALK = range(5)  # what a generator is for, as part of its seed
+_WAVES, _NOISE, _BLINKS, _TRIALS = range(4)  # what a random generator is for, as part of its seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,131 +77,77 @@ class SyntheticSource:
         clock: Callable[[], float] = time.monotonic,
         name: str = "synthetic",
     ) -> None:
-        for key, value, right in (
-            ("seed", seed, seed >= 0),
-            ("subject", subject, subject >= 0),
-            ("snr", snr, snr >= 0.0),
-        ):
-            if not right:
+        for key, value in (("seed", seed), ("subject", subject), ("snr", snr)):
+            if value < 0:
                 raise SourceError(f"{key} is {value}; it should be 0 or more")
-        if not rate >= 64.0:
+        if not 64.0 <= rate < float("inf"):
             raise SourceError(f"rate is {rate}; the simulated rhythms need at least 64 Hz")
         if line and not 0.0 < line < rate / 2:
             raise SourceError(f"line is {line} Hz; it should be below half the rate ({rate / 2:g} Hz), or 0 for none")
         if speed is not None and not 0.0 < speed < float("inf"):
             raise SourceError(f"speed is {speed}; it should be a positive number, or absent for as fast as possible")
-        if trials is not None and trials < 1:
-            raise SourceError(f"trials is {trials}; it should be at least 1, or absent for no end")
+        if seconds is not None and not 1.0 <= seconds * rate < float("inf"):
+            raise SourceError(f"seconds is {seconds}; it should be a positive number, or absent")
         if len(classes) < 1:
             raise SourceError("classes is empty; name at least one, such as 'fists'")
         self._seed = seed
         self._subject = subject
         self._channels = channels
         self._rate = float(rate)
-        self._classes = tuple(classes)
-        self._limbs = limbs_of(self._classes)
-        self._n_trials = None if trials is None else trials * len(self._classes)
-        self._length: int | None = None
-        if seconds is not None:
-            self._length = round(seconds * rate)
-        elif self._n_trials is not None:
-            cycles = LEAD_SECONDS + self._n_trials * (TASK_SECONDS + REST_SECONDS) + JITTER_SECONDS + 1.0
-            self._length = round(cycles * rate)
-        if self._length is not None and self._length < 1:
-            raise SourceError(f"seconds is {seconds}; a run needs at least one sample")
+        self._limbs = dict(zip(classes, limbs_of(classes), strict=True))
+        self._plan = TrialPlan((seed, _TRIALS), classes, trials, self._rate)
+        seconds = self._plan.seconds if seconds is None else seconds
+        self._length = None if seconds is None else round(seconds * rate)
         self._snr = snr
         self._line = line
         self._speed = speed
         self._clock = clock
         self._name = name
         self._person: Person | None = None
+        self._waves: Waves | None = None
+        self._block: Samples = np.empty((0, 0), np.float32)
+        self._block_start = 0
         self._index = 0
-        self._begun = False
-        self._start = 0.0
+        self._marked = 0
+        self._start: float | None = None
         self._newest = 0.0
         self._delivered_wall: float | None = None
-        self._marked = 0
 
     def open(self) -> StreamInfo:
-        """Build the head and warm the filters up. Raises SourceError for a channel name that the montage does not have."""
+        """Build the head and warm the filters up. Raises SourceError for a channel that the montage does not have."""
         montage = Montage()
         names = montage.layout(self._channels) if isinstance(self._channels, int) else tuple(self._channels)
         positions = montage.at(names)
         self._person = person(self._subject, montage, names, self._snr)
-        self._waves = _Waves(self._person.generators, self._rate, self._seed)
-        self._block: Array | Samples = np.empty((0, len(names)), np.float32)
-        self._block_start = 0
-        warm = -(-int(WARM_UP_SECONDS * self._rate) // BLOCK)
-        for block in range(-warm, 0):
-            self._waves.next(block)
+        filters = [
+            rhythm(g.frequency, g.bandwidth, self._rate) if g.kind == "rhythm" else pink(self._rate)
+            for g in self._person.generators
+        ]
+        self._waves = Waves(filters, self._rate, (self._seed, _WAVES))
         channels = tuple(
             Channel(name, "eeg", "uV", (float(x), float(y), float(z)))
             for name, (x, y, z) in zip(names, positions, strict=True)
         )
         return StreamInfo(self._name, self._rate, channels, "EEG", f"rtbci-synthetic-{self._subject}-{self._seed}")
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - a source lives as long as its process
-    def _group(self, group: int) -> tuple[Trial, ...]:
-        """One balanced block of trials: each class twice."""
-        classes = len(self._classes)
-        rng = np.random.default_rng([self._seed, _TRIALS, group])
-        order = rng.permutation(np.repeat(np.arange(classes), 2))
-        shifts = rng.uniform(-JITTER_SECONDS, JITTER_SECONDS, len(order))
-        # attention wanders: in one trial the rhythm all but vanishes, in the next it hardly weakens, in some nothing happens
-        depths = rng.beta(2.0, 2.0, len(order)) * (rng.random(len(order)) >= LAPSES)
-        delays = np.clip(rng.normal(0.45, 0.1, len(order)), 0.3, 0.7)
-        trials = []
-        for i, index in enumerate(order):
-            number = group * len(order) + i
-            cue = LEAD_SECONDS + JITTER_SECONDS + number * (TASK_SECONDS + REST_SECONDS) + shifts[i]
-            onset = round(cue * self._rate)
-            stop = onset + round(TASK_SECONDS * self._rate)
-            label, name = f"T{index + 1}", self._classes[index]
-            trials.append(Trial(onset, stop, label, name, 0.95 * float(depths[i]), float(delays[i])))
-        return tuple(trials)
-
-    def _trials(self, first: int, stop: int) -> list[Trial]:
-        """Trials that reach into samples ``first`` to ``stop``."""
-        per_group = 2 * len(self._classes)
-        cycle = (TASK_SECONDS + REST_SECONDS) * self._rate
-        low = max(0, int(first / cycle) - 2)
-        high = int(stop / cycle) + 2
-        if self._n_trials is not None:
-            high = min(high, self._n_trials)
-        reach = REACH_SECONDS * self._rate
-        found = (self._group(k // per_group)[k % per_group] for k in range(low, high))
-        return [t for t in found if t.onset < stop and t.stop + reach > first]
-
     def truth(self) -> Truth:
         """What lies behind the samples; valid after `open`."""
-        who = self._opened()
-        stop = self._index if self._length is None else self._length
-        return Truth(who.generators, who.mixing, tuple(self._trials_until(stop)))
+        who, _ = self._opened()
+        trials = self._plan.until(self._index if self._length is None else self._length)
+        return Truth(who.generators, who.mixing, tuple(trials))
 
-    def _trials_until(self, stop: int) -> list[Trial]:
-        return (
-            self._trials(-round(REACH_SECONDS * self._rate), stop)
-            if stop == 0
-            else [
-                t
-                for k in range(0, stop, BLOCK)
-                for t in self._trials(k, min(k + BLOCK, stop))
-                if k <= t.onset < k + BLOCK
-            ]
-        )
-
-    def _opened(self) -> Person:
-        if self._person is None:
+    def _opened(self) -> tuple[Person, Waves]:
+        if self._person is None or self._waves is None:
             raise SourceError("the synthetic source is not open; call open() first")
-        return self._person
+        return self._person, self._waves
 
     def _generate(self, block: int) -> Samples:
         """Block number ``block``: (BLOCK, n_channels) float32 in uV."""
-        who = self._opened()
+        who, all_waves = self._opened()
         first = block * BLOCK
         seconds = np.arange(first, first + BLOCK) / self._rate
-        waves = self._waves.next(block)
-        trials = self._trials(first, first + BLOCK)
+        waves = all_waves.next(block)
+        trials = self._plan.between(first, first + BLOCK)
         out = np.random.default_rng([self._seed, _NOISE, block]).standard_normal((BLOCK, len(who.noise))) * who.noise
         for i, source in enumerate(who.generators):
             wave = waves[:, i]
@@ -231,7 +155,7 @@ class SyntheticSource:
                 wave = wave * self._amplitude(source, trials, seconds)
             elif source.kind == "blink":
                 wave = self._blinks(seconds)
-            # one source after the other, without BLAS: its sums depend on the machine, the number of threads and the weather
+            # one source after the other: how BLAS rounds a product of matrices depends on machine and threads
             out += wave[:, None] * who.mixing[:, i]
         if self._line:
             # the mains' frequency wanders by some hundredths of a Hz
@@ -242,9 +166,8 @@ class SyntheticSource:
     def _amplitude(self, source: Generator, trials: Sequence[Trial], seconds: Array) -> Array:
         amplitude = np.ones(len(seconds))
         for trial in trials:
-            works = source.limb in self._limbs[self._classes.index(trial.name)]
             shape = effort(trial, seconds, self._rate)
-            if not works:
+            if source.limb not in self._limbs[trial.name]:
                 amplitude += SURROUND * shape
                 continue
             amplitude *= 1.0 - trial.depth * shape
@@ -261,7 +184,7 @@ class SyntheticSource:
             if blinks < 0.8:
                 phase = (seconds - (slot + at) * BLINK_SLOT_SECONDS) / BLINK_SECONDS
                 # the lid falls faster than it rises
-                wave += size * ramp(phase / 0.35) * (1.0 - ramp((phase - 0.35) / 0.65)) * (phase > 0.0)
+                wave += size * ramp(phase / 0.35) * (1.0 - ramp((phase - 0.35) / 0.65))
         return wave
 
     def read(self, samples: Samples, times: Times, timeout: float) -> int:
@@ -270,14 +193,14 @@ class SyntheticSource:
         Raises EOFError when the run is over.
         """
         self._opened()
-        if self._length is not None and self._index >= self._length:
+        left = len(samples) if self._length is None else self._length - self._index
+        if left <= 0 and len(samples):
             raise EOFError(f"the simulated run ends after {self._length} samples")
-        if not self._begun:
-            self._begun = True
-            self._start = self._clock() if self._speed is not None else 0.0
-            self._newest = self._start
-        room = len(samples) if self._length is None else min(len(samples), self._length - self._index)
-        n = min(room, self._due(timeout)) if self._speed is not None else room
+        if self._start is None:
+            self._start = self._newest = self._clock() if self._speed is not None else 0.0
+        n = min(len(samples), left)
+        if self._speed is not None:
+            n = min(n, self._due(self._start, self._rate * self._speed, timeout))
         done = 0
         while done < n:
             at = self._index - self._block_start
@@ -295,26 +218,25 @@ class SyntheticSource:
             self._delivered_wall = time.perf_counter()
         return n
 
-    def _due(self, timeout: float) -> int:
-        assert self._speed is not None, "only a paced run waits"
-        per_second = self._rate * self._speed
-        wait = self._start + self._index / per_second - self._clock()
+    def _due(self, start: float, per_second: float, timeout: float) -> int:
+        """How many samples are due; waits up to ``timeout`` seconds for the first."""
+        wait = start + self._index / per_second - self._clock()
         if wait > 0:
             time.sleep(min(wait, max(timeout, 0.0)))
             if wait > timeout:
                 return 0
-        return max(1, int((self._clock() - self._start) * per_second) + 1 - self._index)
+        return max(1, int((self._clock() - start) * per_second) + 1 - self._index)
 
     def markers(self) -> Sequence[Marker]:
         """Markers of the samples delivered since the last call."""
         self._opened()
-        found = [(0, "T0", 0)] if self._marked == 0 < self._index else []
-        for trial in self._trials(self._marked, self._index):
-            for at, label in ((trial.onset, trial.label), (trial.stop, "T0")):
-                if self._marked <= at < self._index:
-                    found.append((at, label, int(label[1:])))
+        found = [(0, "T0")] if self._marked == 0 < self._index else []
+        for trial in self._plan.between(self._marked, self._index):
+            both = ((trial.onset, trial.label), (trial.stop, "T0"))
+            found += [(at, label) for at, label in both if self._marked <= at < self._index]
         self._marked = self._index
-        return [Marker(self._start + at / self._rate, label, None, MARKER_STREAM) for at, label, _ in sorted(found)]
+        start = self._start or 0.0
+        return [Marker(start + at / self._rate, label, None, MARKER_STREAM) for at, label in sorted(found)]
 
     def now(self) -> float:
         """In life the clock; otherwise the time of the newest sample plus the wall time since it was delivered."""
@@ -326,57 +248,4 @@ class SyntheticSource:
 
     def close(self) -> None:
         """Forget the subject."""
-        self._person = None
-
-
-class _Waves:
-    """Waveforms of unit variance: 1/f noise and narrow-band rhythms, block after block."""
-
-    def __init__(self, generators: Sequence[Generator], rate: float, seed: int) -> None:
-        self._seed = seed
-        self._filters = [
-            _pink(rate) if g.kind != "rhythm" else _rhythm(g.frequency, g.bandwidth, rate) for g in generators
-        ]
-        self._states = [np.zeros((len(sections), 2)) for sections in self._filters]
-
-    def next(self, block: int) -> Array:
-        """(BLOCK, n_generators) of block number ``block``; blocks come in order, negative ones to warm up."""
-        # seeds are not negative
-        rng = np.random.default_rng([self._seed, _PINK if block >= 0 else _WALK, abs(block)])
-        white = rng.standard_normal((len(self._filters), BLOCK))
-        out = np.empty((BLOCK, len(self._filters)))
-        for i, sections in enumerate(self._filters):
-            out[:, i], self._states[i] = sosfilt(sections, white[i], zi=self._states[i])
-        return out
-
-
-def _pink(rate: float) -> Array:
-    """Second-order sections that make white noise fall by 10 dB a decade (1/f power), at unit variance.
-
-    Poles and zeros alternate, each a factor of two from the next: the classic staircase; S. Plaszczynski, "Generating long
-    streams of 1/f^alpha noise", Fluct. Noise Lett. 7 (2007) R1-R13.
-    """
-    sections = []
-    pole = 0.1
-    while 2 * pole < rate / 2:
-        p, z = np.exp(-2 * np.pi * pole / rate), np.exp(-2 * np.pi * 2 * pole / rate)
-        sections.append([1.0, -z, 0.0, 1.0, -p, 0.0])
-        pole *= 4.0
-    return _unit_variance(np.array(sections))
-
-
-def _rhythm(frequency: float, bandwidth: float, rate: float) -> Array:
-    """A resonance at ``frequency`` of ``bandwidth`` Hz (both halves of a pair of poles), at unit variance."""
-    radius = np.exp(-np.pi * bandwidth / rate)
-    angle = 2 * np.pi * frequency / rate
-    return _unit_variance(np.array([[1.0, 0.0, -1.0, 1.0, -2 * radius * np.cos(angle), radius**2]]))
-
-
-def _unit_variance(sections: Array) -> Array:
-    z = np.exp(-1j * np.pi * (np.arange(1 << 16) + 0.5) / (1 << 16))
-    power = np.ones(len(z))
-    for b0, b1, b2, a0, a1, a2 in sections:
-        power *= np.abs((b0 + b1 * z + b2 * z**2) / (a0 + a1 * z + a2 * z**2)) ** 2
-    scaled = sections.copy()
-    scaled[0, :3] /= np.sqrt(power.mean())
-    return scaled
+        self._person = self._waves = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from rtbci.types import Times
@@ -43,7 +45,7 @@ def straightened(times: Times) -> Times:
     out = np.array(times, np.float64)
     steps = np.diff(out)
     edges = [0, *(np.flatnonzero(np.abs(steps) > _break(steps)) + 1), len(times)]
-    for first, stop in zip(edges[:-1], edges[1:], strict=True):
+    for first, stop in itertools.pairwise(edges):
         if stop - first > 1:
             index = np.arange(stop - first) - (stop - first - 1) / 2
             part = out[first:stop]

@@ -91,29 +91,31 @@ def scan(path: Path) -> tuple[list[XdfStream], bool]:
         raise broken(path, error) from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     if path.name.endswith((".xdfz", ".gz")):
         return gzip.open(path, "rb")
     return path.open("rb")
 
 
-def _length(file: IO[bytes]) -> int | None:
+def _length(file: IO[bytes] | gzip.GzipFile) -> int | None:
     width = file.read(1)
     if not width:
         return None
+    if width[0] == 0:
+        raise EOFError  # rtbci writes the first byte of a chunk last: this one was being written when the session died
     if width[0] not in (1, 4, 8):
         raise ValueError(f"a length of {width[0]} bytes at byte {file.tell() - 1} (1, 4 or 8 are possible)")
     return int.from_bytes(_exactly(file, width[0]), "little")
 
 
-def _exactly(file: IO[bytes], n: int) -> bytes:
+def _exactly(file: IO[bytes] | gzip.GzipFile, n: int) -> bytes:
     data = file.read(n)
     if len(data) != n:
         raise EOFError
     return data
 
 
-def _walk(file: IO[bytes]) -> tuple[list[XdfStream], bool]:
+def _walk(file: IO[bytes] | gzip.GzipFile) -> tuple[list[XdfStream], bool]:
     found: dict[int, XdfStream] = {}
     end = file.seek(0, 2)
     file.seek(4)

@@ -14,7 +14,7 @@ from rtbci.errors import SourceError, StreamLost
 from rtbci.gaps import find_gaps
 from rtbci.interfaces import Source
 from rtbci.sources.lsl import LslSource
-from rtbci.sources.lsl_discovery import streams
+from rtbci.sources.lsl_discovery import as_text, streams
 
 OUTLET = Path(__file__).parent.parent / "outlets" / "lsl_outlet.py"
 
@@ -400,6 +400,10 @@ def test_streams_in_sight_are_measured(outlet, name):
     assert markers.effective_rate is None
     assert markers.channel_format == "string"
     assert json.loads(json.dumps(signal.as_json()))["name"] == name
+    heading, line = as_text([signal]).splitlines()
+    assert heading.split()[:3] == ["name", "type", "channels"]
+    assert line.split()[:5] == [name, "EEG", "4", "float32", "250"]
+    assert as_text([]) == "no LSL stream in sight"
 
 
 def test_a_silent_stream_is_listed_with_a_note(outlet, name):

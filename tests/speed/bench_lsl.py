@@ -108,19 +108,23 @@ def consume_mne_lsl(name, n_channels, rate):
     import mne_lsl
 
     mne_lsl.set_log_level("ERROR")
-    stream = mne_lsl.stream.StreamLSL(bufsize=4.0, name=name)
+    # its whole buffer is moved at every acquisition: a second is the shortest that survives a busy machine
+    stream = mne_lsl.stream.StreamLSL(bufsize=1.0, name=name)
     stream.connect(acquisition_delay=0.001, timeout=10.0)
     account = Account(mne_lsl.lsl.local_clock)
-    quiet = time.monotonic()
+    quiet, last = time.monotonic(), -1.0
     while not account.over and time.monotonic() - quiet < 3.0:
         n = stream.n_new_samples
         if n == 0:
             time.sleep(0.001)
             continue
-        data, _ = stream.get_data(winsize=min(n, int(4.0 * rate)) / rate)
+        # more samples may come between asking how many are new and taking them: 50 ms more are taken, and sorted out
+        data, _ = stream.get_data(winsize=min(n / rate + 0.05, 1.0))
         quiet = time.monotonic()
-        rows = data.T[data.T[:, 1] != 0]
+        rows = data.T
+        rows = rows[((rows[:, 0] > last) | (rows[:, 0] < 0)) & (rows[:, 1] != 0)]
         if len(rows):
+            last = float(rows[-1, 0])
             account.add(rows)
     report = account.report()
     stream.disconnect()

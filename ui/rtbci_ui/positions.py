@@ -6,9 +6,11 @@ its true length. Position 0 is the stream's first sample.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from rtbci.errors import Overrun
 from rtbci.ring import Ring
 from rtbci.types import Gap
 
@@ -97,5 +99,7 @@ class Positions:
         return self.of(low) + (time - nearest) * self._rate
 
     def _time(self, index: int) -> float:
-        index = max(index, self._ring.oldest)
-        return float(self._ring.view(index, index + 1)[1][0])
+        try:
+            return float(self._ring.view(index, index + 1)[1][0])
+        except Overrun:
+            return -math.inf  # overwritten while we searched: older than anything there is

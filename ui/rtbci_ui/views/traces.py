@@ -267,9 +267,8 @@ class TraceView(QWidget):
                 break  # markers come nearly in order of time: nothing older is in sight
             if not plot.left() <= x <= plot.right():
                 continue
-            painter.fillRect(
-                round(x), TOP - 4, 1, plot.height() + 4, line
-            )  # a drawn line of this kind takes ten times as long
+            # a filled column of pixels: a drawn line takes ten times as long
+            painter.fillRect(round(x), TOP - 4, 1, plot.height() + 4, line)
             width = metrics.horizontalAdvance(marker.label)
             left = min(x - width / 2, self.width() - width - 2.0)
             for row in range(2):
