@@ -189,12 +189,14 @@ def load_models(experiment: Experiment, path: Path, names: Sequence[str] | None 
     ModelMismatch
         When the file has no model for a decoder, or one that was trained with another window, hop, transforms, classes.
     """
-    loaded = models.load(path, lambda use, args: _remake(experiment, use, args), names)
+    manifest = models.read_manifest(path)
     wanted = [d.name for d in experiment.decoders if names is None or d.name in names]
     for name in wanted:
-        if name not in loaded:
-            raise ModelMismatch(f'{path} has no model for decoder "{name}"; it has {", ".join(loaded) or "none"}')
-        check_against(experiment, experiment.decoder(name), models.describe(loaded[name]), path)
+        if name not in manifest:
+            raise ModelMismatch(f'{path} has no model for decoder "{name}"; it has {", ".join(manifest) or "none"}')
+        # before anything is made of it: what a file names must be what the experiment names
+        check_against(experiment, experiment.decoder(name), manifest[name], path)
+    loaded = models.load(path, lambda use, args: _remake(experiment, use, args), wanted)
     return {name: loaded[name] for name in wanted}
 
 

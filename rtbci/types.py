@@ -127,7 +127,7 @@ class Window:
     @property
     def stop(self) -> int:
         """Absolute index one past the last sample, counted after the decoder's transforms."""
-        return self.start + self.samples.shape[1]
+        return self.start + int(self.samples.shape[1])
 
 
 class Flag(IntFlag):

@@ -102,7 +102,7 @@ def command(*lines: str, **settings: Any) -> Callable[[Callable[..., Any]], clic
     """``click.command`` with ``--json`` and an example."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        made: click.Command = click.command(epilog=example(*lines), **settings)(json_option(function))
-        return made
+        make: Callable[[Callable[..., Any]], click.Command] = click.command(epilog=example(*lines), **settings)
+        return make(json_option(function))
 
     return decorate

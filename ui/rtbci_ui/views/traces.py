@@ -46,6 +46,7 @@ class TraceView(QWidget):
         self.picture = Picture(ring, info.rate, shades)
         self._image = QImage()
         self._lanes = Lanes(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.uint32))
+        self._page_kinds: list[str] = []
         self._places: dict[Marker, float] = {}  # positions of markers that have samples on both sides: these stay
         self.stale_text = ""
         self.setMinimumSize(420, 200)
@@ -141,6 +142,7 @@ class TraceView(QWidget):
         """Other channels or scales: the same columns, painted again."""
         self.page = min(self.page, self.pages - 1)
         rows = self.shown()
+        self._page_kinds = list(dict.fromkeys(self._kinds[i] for i in rows))
         channels = self._info.channels
         colours = [theme.channel_colour(channels[i].kind, i, channels[i].name in self._info.bads) for i in rows]
         self._lanes = Lanes(
@@ -181,8 +183,12 @@ class TraceView(QWidget):
         at = float(plot.left())
         for first, columns in self.picture.parts():
             if columns:
-                target = QRectF(at, plot.top(), columns / ratio, plot.height())
-                painter.drawImage(target, self._image, QRectF(first, 0, columns, self._image.height()))
+                height = self._image.height()
+                if ratio == 1.0:  # a plain copy of pixels
+                    painter.drawImage(int(at), plot.top(), self._image, first, 0, columns, height)
+                else:
+                    target = QRectF(at, plot.top(), columns / ratio, plot.height())
+                    painter.drawImage(target, self._image, QRectF(first, 0, columns, height))
                 at += columns / ratio
         if event.rect().left() < LEFT:
             self._paint_names(painter, plot)
@@ -295,14 +301,13 @@ class TraceView(QWidget):
         """A bar per channel kind on this page, of a round number of units."""
         painter.setFont(theme.font(8.5, bold=True))
         lane = plot.height() / max(len(self._lanes.rows), 1)
-        kinds = list(dict.fromkeys(self._kinds[int(i)] for i in self._lanes.rows))
         right = plot.right() - 8.0
-        for kind in reversed(kinds):
+        for kind in reversed(self._page_kinds):
             per_pixel = self.lane_units[kind] / lane
             value = scales.round_down(60.0 * per_pixel)
             length = value / per_pixel
             text = wording.value_in(value, self._units[kind])
-            if len(kinds) > 1:
+            if len(self._page_kinds) > 1:
                 text = f"{kind} {text}"
             width = painter.fontMetrics().horizontalAdvance(text) + 22
             box = QRectF(right - width, plot.top() + 6, width, 70)
