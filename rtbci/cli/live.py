@@ -110,11 +110,13 @@ def run_live(
     from rtbci import assemble
     from rtbci.session import Session, stop_on_signals
     from rtbci.sources.live_file import LiveFile
+    from rtbci.sources.lsl_quiet import quieten
 
     if not headless:
         _check_window()
     overrides: dict[str, Any] = {}
     if experiment.source.use == "lsl":
+        quieten()
         if experiment.markers.streams is not None:
             overrides["markers"] = list(experiment.markers.streams)
         overrides["lost_after"] = experiment.session.lost_after
@@ -239,7 +241,9 @@ def subject(name: str, seed: int) -> None:
 
     from rtbci import bundled
     from rtbci.player import play
+    from rtbci.sources.lsl_quiet import quieten
 
+    quieten()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

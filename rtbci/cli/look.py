@@ -15,7 +15,9 @@ from rtbci.cli.output import command, finish
 def streams(wait: float, measure: float, as_json: bool) -> None:
     """List the LSL streams in sight, with their effective rate and clock offset."""
     from rtbci.sources import lsl_discovery
+    from rtbci.sources.lsl_quiet import quieten
 
+    quieten()
     found = lsl_discovery.streams(wait, measure)
     finish({"streams": [s.as_json() for s in found]}, lsl_discovery.as_text(found), as_json)
 

@@ -34,6 +34,10 @@ class Counts:
     nonfinite: int = 0
 
 
+FORGOTTEN_SECONDS = 3.5
+"""After this long a sender that has died is no longer in sight; one that is still there is alive."""
+
+
 class LslSource:
     """One LSL stream of samples, and markers from any number of others.
 
@@ -254,9 +258,11 @@ class LslSource:
         same = next((info for info in infos if info.uid() == self._identity.uid), None)
         if same is not None and not lost:
             return False  # it is there and silent
-        # the same outlet again: a connection that broke while its sender lives on. A sender that is dead stays in sight
-        # for two seconds, and does not answer
-        found = self._identity.successor(infos, self._wanted) or same
+        found = self._identity.successor(infos, self._wanted)
+        if found is None and pylsl.local_clock() - self._arrivals.last > FORGOTTEN_SECONDS:
+            # the same outlet again: a connection that broke while its sender lives on. A sender that is dead stays in
+            # sight for two seconds and refuses to be connected to, fifty times a second and aloud: so not at once
+            found = same
         if found is None:
             return False
         try:

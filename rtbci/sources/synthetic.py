@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbci.errors import SourceError
-from rtbci.sources.head import Montage
+from rtbci.sources.head import standard_montage
 from rtbci.sources.subject import SURROUND, Array, Generator, Person, effort, limbs_of, person, ramp, rebound
 from rtbci.sources.trial_plan import Trial, TrialPlan
 from rtbci.sources.waves import BLOCK, Waves, pink, rhythm
@@ -115,12 +115,13 @@ class SyntheticSource:
 
     def open(self) -> StreamInfo:
         """Build the head and warm the filters up. Raises SourceError for a channel that the montage does not have."""
-        montage = Montage()
+        montage = standard_montage()
         names = montage.layout(self._channels) if isinstance(self._channels, int) else tuple(self._channels)
         positions = montage.at(names)
         self._person = person(self._subject, montage, names, self._snr)
+        background = pink(self._rate)
         filters = [
-            rhythm(g.frequency, g.bandwidth, self._rate) if g.kind == "rhythm" else pink(self._rate)
+            rhythm(g.frequency, g.bandwidth, self._rate) if g.kind == "rhythm" else background
             for g in self._person.generators
         ]
         self._waves = Waves(filters, self._rate, (self._seed, _WAVES))

@@ -1,5 +1,6 @@
 """`FileSource` against the libraries that read the same recordings, and against files that are no recordings."""
 
+import itertools
 import subprocess
 import sys
 
@@ -199,7 +200,7 @@ class TestXdf:
         said = sum(bool(row[0].strip()) for s in texts for row in s["time_series"])
         assert len(markers) == said
         assert {m.stream for m in markers} == {"UnityMarkerStream", "PythonResponse"}
-        assert all(a.time <= b.time for a, b in zip(markers, markers[1:], strict=False))
+        assert all(a.time <= b.time for a, b in itertools.pairwise(markers))
         one = load(path, markers="UnityMarkerStream").markers
         assert {m.stream for m in one} == {"UnityMarkerStream"}
 
@@ -372,6 +373,8 @@ class TestRefusals:
 
 @pytest.mark.parametrize("recording", [P002, MUSE_CSV])
 def test_xdf_and_csv_are_read_without_mne(data_dir, recording):
-    code = f"import sys; from rtbci.sources.file import load; load({str(data_dir / recording)!r}); print('mne' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = "import sys; from rtbci.sources.file import load; load(sys.argv[1]); print('mne' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data_dir / recording)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"

@@ -64,6 +64,12 @@ class TestBanner:
         said = banner(live(state="connecting", message="no EEG stream in sight yet"), 100.1)
         assert (said.headline, said.detail) == ("Waiting for the stream…", "no EEG stream in sight yet")
 
+    def test_a_session_that_waits_for_its_stream_may_be_silent_unless_it_is_dead(self):
+        waiting = live(state="connecting")
+        assert banner(waiting, 104.0, process_alive=True).level is Level.NOTICE
+        assert banner(waiting, 104.0, process_alive=False).level is Level.ALARM
+        assert banner(waiting, 140.0, process_alive=True).level is Level.ALARM
+
     def test_a_run_folder_that_went_without_a_word_is_an_alarm(self):
         assert banner(live(), 100.1, folder_there=False).level is Level.ALARM
 

@@ -117,13 +117,14 @@ def test_a_lost_stream_is_said_at_the_top_and_the_traces_run_empty(seen, fake):
     seen.look()
     fake.state = "lost"
     fake.write_status(12.0)
-    head = seen.window.traces.picture.head
+    head, width = seen.window.traces.picture.head, seen.window.traces.width()
     seen.time = time.monotonic() + 0.9
     seen.look(0.0)
     assert seen.window.banner.isVisible()
     assert seen.window.banner.headline.text().startswith("Stream “BioSemi-64” lost")
     assert seen.window.traces.picture.head > head
     assert seen.window.cards["riemann"].verdict() == "STALE"
+    assert seen.window.traces.width() == width  # words that come and go do not move the traces
 
 
 def test_numbers_of_a_silent_session_are_grey_with_their_age(seen):

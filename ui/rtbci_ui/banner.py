@@ -85,7 +85,7 @@ def banner(
             "It left without a last word; what is shown is what was known last. `rtbci recover` closes its recording.",
         )
     age = status.age(monotonic)
-    if status.stale(monotonic):
+    if status.stale(monotonic, process_alive):
         since = f"Last word {wording.age_ms(age)} ago; every number below is at least that old."
         who = f"process {status.pid}" if status.pid is not None else "its process"
         if process_alive is False:

@@ -18,7 +18,7 @@ from rtbci.runfolder import DecisionRing, MarkerReader, RunFolder, read_json
 from rtbci.types import Marker, StreamInfo
 from rtbci_ui.banner import Banner, alive, banner
 from rtbci_ui.feed import DecisionFeed
-from rtbci_ui.status import Status, read_status
+from rtbci_ui.status import STALE_SECONDS, Status, read_status
 
 STATUS_SECONDS = 0.1
 """The status file is looked at as often as it is written."""
@@ -105,8 +105,8 @@ class Run:
                 self.feeds[decoder.name] = DecisionFeed(
                     decoder.name, DecisionRing.attach(self.folder.decisions(decoder.name))
                 )
-        if self.status.stale(self.monotonic()):
-            self._alive = alive(self.status.pid)
+        silent = self.status.age(self.monotonic()) > STALE_SECONDS
+        self._alive = alive(self.status.pid) if silent else None
 
     def _hear_the_end(self) -> None:
         """A session that ended well says so in its session folder; its run folder goes before every window has looked."""
@@ -130,7 +130,7 @@ class Run:
         """Age in seconds of every number that the session tells, where it is too old; None while all is well."""
         if self.status is None:
             return None
-        if self.status.state != "ended" and (self.status.stale(self.monotonic()) or not self.there):
+        if self.status.state != "ended" and (self.status.stale(self.monotonic(), self._alive) or not self.there):
             return self.status.age(self.monotonic())
         return None
 

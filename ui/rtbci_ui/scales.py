@@ -59,7 +59,8 @@ def lanes(kinds: Sequence[str], samples: NDArray[np.float32] | None) -> dict[str
 
     Notes
     -----
-    The median over a kind's channels of their standard deviations decides, so that a few bad channels do not.
+    Half of what lies between the 16th and the 84th percentile stands for a channel's standard deviation, so that a blink
+    does not decide; of a kind's channels the median does, so that a few bad ones do not.
     """
     heights: dict[str, float] = {}
     for kind in dict.fromkeys(kinds):
@@ -69,7 +70,10 @@ def lanes(kinds: Sequence[str], samples: NDArray[np.float32] | None) -> dict[str
         part = samples[:, [i for i, k in enumerate(kinds) if k == kind]].astype(np.float64)
         finite = np.where(np.isfinite(part), part, np.nan)
         usable = np.isfinite(finite).sum(axis=0) > 1
-        spread = float(np.median(np.nanstd(finite[:, usable], axis=0))) if usable.any() else 0.0
+        spread = 0.0
+        if usable.any():
+            low, high = np.nanpercentile(finite[:, usable], (16, 84), axis=0)
+            spread = float(np.median(high - low)) / 2.0
         if spread > 0.0 and math.isfinite(spread):
             heights[kind] = round_up(LANE_SIGMAS * spread)
     return heights

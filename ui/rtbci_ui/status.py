@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+WAITING_SECONDS = 30.0
 STALE_SECONDS = 1.0
 """The session writes ten times a second; after this long without a word it is gone or frozen."""
 
@@ -89,9 +90,15 @@ class Status:
         """Seconds since the session wrote this, at ``monotonic`` on the same clock; 0 where it does not say."""
         return 0.0 if self.written is None else max(0.0, monotonic - self.written)
 
-    def stale(self, monotonic: float) -> bool:
-        """Whether the session has been silent for longer than it ever is; one that has ended is silent by right."""
-        return self.state != "ended" and self.age(monotonic) > STALE_SECONDS
+    def stale(self, monotonic: float, process_alive: bool | None = None) -> bool:
+        """Whether the session has been silent for longer than it ever is; one that has ended is silent by right.
+
+        While it waits for its stream it may be silent for a while, unless its process is known to be dead.
+        """
+        if self.state == "ended":
+            return False
+        waits = self.state in ("starting", "connecting") and process_alive is not False
+        return self.age(monotonic) > (WAITING_SECONDS if waits else STALE_SECONDS)
 
     @property
     def elapsed(self) -> float | None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMessageBox,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -62,7 +63,7 @@ class MainWindow(QMainWindow):
         self._ended_at: float | None = None
         self.setWindowTitle("rtbci")
         self.resize(1600, 900)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(1200, 680)
         self._build()
         self._build_menus()
         self._timer = QTimer(self)
@@ -131,8 +132,13 @@ class MainWindow(QMainWindow):
         columns = QHBoxLayout()
         columns.setContentsMargins(8, 2, 8, 8)
         columns.setSpacing(8)
-        columns.addLayout(left, 100)
-        columns.addLayout(right, 52)
+        for layout, share in ((left, 100), (right, 64)):
+            layout.setContentsMargins(0, 0, 0, 0)
+            side = QWidget()
+            side.setLayout(layout)
+            # words that come and go must not move the traces: each move draws them anew
+            side.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            columns.addWidget(side, share)
         whole = QVBoxLayout()
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(2)

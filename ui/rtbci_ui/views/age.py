@@ -14,6 +14,7 @@ from rtbci_ui.feed import DecisionFeed, percentiles
 from rtbci_ui.views.minute import axis_font
 
 BINS = 40
+STALE_WORDS = "STALE: nothing newer came"
 
 
 def _row(what: str, found: tuple[float, float, float] | None, n: int, grey: bool) -> str:
@@ -60,6 +61,7 @@ class AgeView(QWidget):
         column.addWidget(self.state)
         column.addLayout(facts)
         column.addStretch(1)
+        self.state.setMinimumWidth(self.state.fontMetrics().horizontalAdvance(STALE_WORDS) + 4)
         self.widget = pg.PlotWidget(background=theme.PANEL)
         self.plot = self.widget.getPlotItem()
         self.plot.setMenuEnabled(False)
@@ -73,6 +75,7 @@ class AgeView(QWidget):
         self._lines = []
         for colour in (theme.GOOD, theme.WARNING, theme.ALARM):
             line = pg.InfiniteLine(angle=90, pen=pg.mkPen(colour, width=1.5))
+            line.hide()  # until there is something to point at
             self.plot.addItem(line)
             self._lines.append(line)
         self.summary = QLabel("no decisions yet")
@@ -113,9 +116,9 @@ class AgeView(QWidget):
         if self._ended:
             self._say(wording.UNKNOWN, "session ended", theme.DIM)
         elif fresh.stale:
-            self._say(wording.age_ms(fresh.age), "STALE: nothing newer has come", theme.STALE)
+            self._say(wording.age_ms(fresh.age), STALE_WORDS, theme.STALE)
         else:
-            self._say(wording.age_ms(fresh.age), "since the newest sample in it", theme.TEXT)
+            self._say(wording.age_ms(fresh.age), "since its newest sample", theme.TEXT)
 
     def refresh_histogram(self) -> None:
         """The distribution, and the newest figures that are too quick to read at every frame."""
@@ -136,6 +139,7 @@ class AgeView(QWidget):
         self._bars.setOpts(x0=edges[:-1], x1=edges[1:], height=counts)
         for line, value in zip(self._lines, found, strict=True):
             line.setValue(value)
+            line.show()
         self.plot.setXRange(0.0, top, padding=0.0)
         self.plot.setYRange(0.0, max(int(counts.max()), 1) * 1.05, padding=0.0)
         self.plot.getAxis("bottom").setLabel(None)
