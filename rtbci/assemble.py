@@ -88,7 +88,7 @@ def _step(experiment: Experiment, config: DecoderConfig, number: int) -> str:
 def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]:
     """Indices of the channels that a decoder is trained on: no trigger channels, no bad ones, no eyes unasked."""
     stim_only = any(
-        step.use in ("pick", "bipolar") or step.use == "re-reference" and step.args.get("channels")
+        step.use in ("pick", "bipolar") or (step.use == "re-reference" and step.args.get("channels"))
         for step in config.transforms
     )
     left_out = {"stim"} if stim_only else AUXILIARY

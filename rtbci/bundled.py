@@ -64,6 +64,7 @@ def write_demo_experiment(where: Path, stream: str) -> Path:
 
     document = tomlkit.parse(experiment().read_text(encoding="utf-8"))
     document["source"]["name"] = stream
+    document["markers"] = {"streams": [f"{stream} markers"]}  # not those of a demo on the next screen
     path = where / "experiment.toml"
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
     return path

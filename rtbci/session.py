@@ -128,7 +128,7 @@ class Session:
             if window:
                 self._open_window()
             self._say(f"looking for the stream of {self.experiment.name!r} …")
-            info = self.info = self.source.open()
+            info = self._open_source()
             for note in info.notes:
                 self._say(f"note: {note}")
             clock_offset = self.source.now() - time.monotonic()
@@ -147,6 +147,24 @@ class Session:
             shutil.rmtree(self.run_folder.path, ignore_errors=True)
 
     # ------------------------------------------------------------------ lifecycle
+
+    def _open_source(self) -> StreamInfo:
+        """Open the source, which may take seconds; a window sees meanwhile that the session is alive."""
+        opened = threading.Event()
+
+        def tell() -> None:
+            while not opened.wait(STATUS_SECONDS):
+                self._write_status()
+
+        telling = threading.Thread(target=tell, name="status", daemon=True)
+        telling.start()
+        try:
+            info = self.source.open()
+        finally:
+            opened.set()
+            telling.join()
+        self.info = info
+        return info
 
     def _run_with_stream(self, info: StreamInfo, seconds: float | None) -> dict[str, Any]:
         assert self.run_folder is not None

@@ -32,16 +32,8 @@ HEALTHY_SECONDS = 30.0
 """A worker that has lived this long starts again from the shortest wait."""
 STARTING_SECONDS = 120.0
 """A worker that is not ready by then is taken for hung: loading a network can take long, not this long."""
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-    )
-}
+LIMITED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
+ONE_THREAD = dict.fromkeys(LIMITED, "1")
 
 
 def deadline_of(config: DecoderConfig) -> float:
@@ -107,7 +99,7 @@ class WorkerProcess:
         return read_json(self._run.worker(self.config.name)) or {}
 
     def watch(self, restart: bool = True) -> None:
-        """Look after the process once: is it ready, gone, hung, due to be started again?"""
+        """Look after the process once: whether it is ready, gone, hung, or due to be started again."""
         if self.state == "failed":
             return
         if self.state == "waiting":

@@ -192,7 +192,7 @@ def train(
             decoder.fit(data.windows, data.labels)
         except DecoderError:
             raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the author is told where
+        except Exception as error:
             raise DecoderError(
                 f'decoder "{config.name}" ({config.use}) failed to fit {n_windows} windows of shape '
                 f"{data.windows.shape[1:]}: {type(error).__name__}: {error}"

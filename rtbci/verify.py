@@ -145,7 +145,9 @@ def _read_log(path: Path) -> list[Decision]:
         except (ValueError, KeyError, TypeError) as error:
             if number == len(lines):  # the session was killed in the middle of this line
                 break
-            raise RecordingError(f"{path} line {number}: is not a decision ({error}); the log has been changed") from error
+            raise RecordingError(
+                f"{path} line {number}: is not a decision ({error}); the log has been changed"
+            ) from error
     return decisions
 
 

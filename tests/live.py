@@ -96,7 +96,16 @@ def running(*arguments: object, **settings: Any) -> Iterator[subprocess.Popen[st
 def streaming(name: str, *options: object, file: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """``rtbci stream`` of the bundled recording, or of ``file``, as the LSL stream ``name``."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "rtbci", "stream", str(file or bundled.calibration()), "--name", name, *map(str, options)],
+        [
+            sys.executable,
+            "-m",
+            "rtbci",
+            "stream",
+            str(file or bundled.calibration()),
+            "--name",
+            name,
+            *map(str, options),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

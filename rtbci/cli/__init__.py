@@ -40,7 +40,21 @@ def cli() -> None:
     """
 
 
-for command in (demo, streams, info, stream, train, run_session, attach, replay, verify, recover, edit, plugins, subject):
+for command in (
+    demo,
+    streams,
+    info,
+    stream,
+    train,
+    run_session,
+    attach,
+    replay,
+    verify,
+    recover,
+    edit,
+    plugins,
+    subject,
+):
     cli.add_command(command)
 
 

@@ -23,7 +23,9 @@ class Speed(click.ParamType[float | None]):
         except ValueError:
             self.fail(f"{value!r} is no speed; a number such as 1 (real time) or max would be right.", param, ctx)
         if not 0 < speed < 1e6:
-            self.fail(f"{value!r} is no speed; a positive number such as 1 (real time) or max would be right.", param, ctx)
+            self.fail(
+                f"{value!r} is no speed; a positive number such as 1 (real time) or max would be right.", param, ctx
+            )
         return speed
 
 
@@ -43,9 +45,7 @@ class Speed(click.ParamType[float | None]):
     type=click.IntRange(1),
     help="Samples that arrive together, as they might live: ages depend on it, no decision does.",
 )
-def replay(
-    experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, as_json: bool
-) -> None:
+def replay(experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, as_json: bool) -> None:
     """Decode a recording through the live pipeline and report what the subject would have got.
 
     decisions_sha256 is a hash over every decision's sample indices and float values: the same for any --chunk and

@@ -29,12 +29,14 @@ def _listener(headless: bool, as_json: bool) -> Listener:
 
     def decided(name: str, decision: Decision, classes: tuple[str, ...], since: float) -> None:
         claim = f"-> {classes[decision.answer]}" if decision.answer >= 0 else "-> (abstains)"
-        probability = ", ".join(
-            f"{c} {math.exp(p):.2f}" for c, p in zip(classes, decision.evidence, strict=True)
-        )
+        probability = ", ".join(f"{c} {math.exp(p):.2f}" for c, p in zip(classes, decision.evidence, strict=True))
         marks = "".join(
             text
-            for flag, text in ((Flag.LATE, " LATE"), (Flag.AFTER_GAP, " after a gap"), (Flag.BAD_CHANNELS, " bad channels"))
+            for flag, text in (
+                (Flag.LATE, " LATE"),
+                (Flag.AFTER_GAP, " after a gap"),
+                (Flag.BAD_CHANNELS, " bad channels"),
+            )
             if decision.flags & flag
         )
         say(
@@ -46,8 +48,8 @@ def _listener(headless: bool, as_json: bool) -> Listener:
     def finished(name: str, trial: Trial, classes: tuple[str, ...]) -> None:
         verdict = "right" if trial.answer == trial.truth else "wrong"
         say(
-            f"             {name}  trial {trial.label} ({classes[trial.truth]}): answered {classes[trial.answer]}, {verdict}, "
-            f"{trial.correct} of {trial.windows} windows",
+            f"             {name}  trial {trial.label} ({classes[trial.truth]}): answered {classes[trial.answer]}, "
+            f"{verdict}, {trial.correct} of {trial.windows} windows",
             as_json,
         )
 
@@ -137,7 +139,9 @@ def run_live(
     name="run",
 )
 @click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), help="Model file made by 'rtbci train'; without one: record only.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Model file made by 'rtbci train'; without one: record only."
+)
 @click.option("--headless", is_flag=True, help="No window: decisions are printed.")
 @click.option("--seconds", type=SECONDS, help="End by itself this long after the first sample.")
 @click.option("--session", "folder", type=click.Path(path_type=Path), help="Folder to record into (new or empty).")
@@ -174,7 +178,9 @@ def run_session(
 @click.option("--headless", is_flag=True, help="No window: decisions are printed.")
 @click.option("--seconds", type=SECONDS, help="End by itself this long after the first sample.")
 @click.option("--session", "folder", type=click.Path(path_type=Path), help="Folder to record into (new or empty).")
-@click.option("--seed", default=2, show_default=True, type=click.IntRange(0), help="Which run of the simulated subject.")
+@click.option(
+    "--seed", default=2, show_default=True, type=click.IntRange(0), help="Which run of the simulated subject."
+)
 def demo(headless: bool, seconds: float | None, folder: Path | None, seed: int, as_json: bool) -> None:
     """See a whole session: a simulated subject streams EEG, a decoder trained on its calibration decides live.
 
@@ -228,7 +234,9 @@ def _train(experiment: Path, recording: Path, out: Path) -> None:
         check=False,
     )
     if done.returncode:
-        raise RtbciError(f"training on {recording} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else ''}")
+        raise RtbciError(
+            f"training on {recording} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else ''}"
+        )
 
 
 @click.command(name="simulated-subject", hidden=True)

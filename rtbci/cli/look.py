@@ -10,8 +10,12 @@ from rtbci.cli.output import command, finish
 
 
 @command("rtbci streams", "rtbci streams --wait 5 --json", name="streams")
-@click.option("--wait", default=2.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to look for streams.")
-@click.option("--measure", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to measure rates.")
+@click.option(
+    "--wait", default=2.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to look for streams."
+)
+@click.option(
+    "--measure", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to measure rates."
+)
 def streams(wait: float, measure: float, as_json: bool) -> None:
     """List the LSL streams in sight, with their effective rate and clock offset."""
     from rtbci.sources import lsl_discovery

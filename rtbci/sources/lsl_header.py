@@ -110,6 +110,8 @@ def read_header(
         notes.append(f"The header describes {len(nodes)} channels, the stream sends {n_channels}: it is not used.")
         nodes = []
     labels = [_text(node, "label") or _text(node, "name") for node in nodes]
+    if names and labels == [str(i + 1) for i in range(len(labels))]:
+        labels = []  # running numbers name nothing: the player sends them for a recording without names
     if any(labels):
         labels = [label or str(i + 1) for i, label in enumerate(labels)]
         if names and list(names) != labels:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import SourceError
-from rtbci.sources.reader import READ_ERRORS, broken, check_names, chosen, code_of, header_wins
+from rtbci.sources.reader import broken, check_names, chosen, code_of, header_wins
 from rtbci.types import STANDARD_UNITS, Channel, Marker, Samples, StreamInfo, Times
 
 SUFFIXES = (".fif", ".fif.gz", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".con", ".sqd")
@@ -47,7 +47,7 @@ class MneReader:
                     self._raw = mne.io.read_raw_fif(path, allow_maxshield="yes", verbose="error")
                 else:
                     self._raw = mne.io.read_raw(path, preload=False, verbose="error")
-            except READ_ERRORS as error:
+            except Exception as error:  # MNE raises Exception itself for what it does not know
                 raise broken(path, error) from error
         raw = self._raw
         kinds = [_kind(mne.channel_type(raw.info, i), entry) for i, entry in enumerate(raw.info["chs"])]
@@ -82,7 +82,7 @@ class MneReader:
         )
         try:
             found, there = self._find_markers(kinds)
-        except READ_ERRORS as error:
+        except Exception as error:  # MNE raises Exception itself for what it does not know
             raise broken(path, error) from error
         self.marker_streams = there
         self.markers = chosen(path, found, markers, there)
@@ -129,7 +129,7 @@ class MneReader:
             warnings.simplefilter("ignore")
             try:
                 values = self._raw.get_data(picks=self._picks, start=start, stop=stop, verbose="error")
-            except READ_ERRORS as error:
+            except Exception as error:  # MNE raises Exception itself for what it does not know
                 raise broken(self._path, error) from error
         if values.shape[1] != stop - start:
             raise SourceError(f"{self._path} ends within samples {start} to {stop}; the file has been cut short")

@@ -184,7 +184,7 @@ def load(path: Path, streams: Sequence[XdfStream]) -> dict[int, XdfValues]:
                 synchronize_clocks=not ours,
                 dejitter_timestamps=not ours,
             )
-    except READ_ERRORS as error:
+    except (*READ_ERRORS, MemoryError) as error:
         raise broken(path, error) from error
     return {
         stream["info"]["stream_id"]: XdfValues(stream["time_series"], np.asarray(stream["time_stamps"], np.float64))

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyxdf
 import pytest
+import pyxdf
 
 from tests import live
 
@@ -25,7 +25,8 @@ class Raises:
     def arrays(self): return {"none": np.zeros(1)}
     def restore(self, arrays): pass
 """
-HANGS = RAISES.replace("Raises", "Hangs").replace('raise ValueError("the plugin\'s own mistake")', "__import__('time').sleep(1e4)")
+MISTAKE = 'raise ValueError("the plugin\'s own mistake")'
+HANGS = RAISES.replace("Raises", "Hangs").replace(MISTAKE, "__import__('time').sleep(1e4)")
 
 
 def trained(folder: Path, experiment: Path) -> Path:
@@ -76,7 +77,9 @@ def test_a_killed_worker_comes_back_and_the_session_verifies(
     assert verdict["compared"] > 60
 
 
-@pytest.mark.parametrize(("code", "name", "why"), [(RAISES, "Raises", "the plugin's own mistake"), (HANGS, "Hangs", "deadline")])
+@pytest.mark.parametrize(
+    ("code", "name", "why"), [(RAISES, "Raises", "the plugin's own mistake"), (HANGS, "Hangs", "deadline")]
+)
 def test_a_decoder_that_raises_or_hangs_is_restarted_and_others_do_not_notice(
     tmp_path: Path, stream_name: str, code: str, name: str, why: str
 ) -> None:
@@ -173,7 +176,7 @@ def test_a_window_that_is_killed_leaves_the_session_running(
 
 def test_a_slow_decoder_skips_old_windows_and_says_so(tmp_path: Path, stream_name: str) -> None:
     slow = RAISES.replace("Raises", "Slow").replace(
-        'if window.start > 500 and window.start < 800: raise ValueError("the plugin\'s own mistake")',
+        f"if window.start > 500 and window.start < 800: {MISTAKE}",
         "__import__('time').sleep(0.35)",
     )
     (tmp_path / "plugin.py").write_text(slow)

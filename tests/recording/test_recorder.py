@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_session import LiveSession, decision_of, load, samples_of, wait_until
 
 from rtbci.errors import RecordingError
 from rtbci.recording.feeds import SignalFeed
@@ -24,6 +23,7 @@ from rtbci.recording.xdf import XdfWriter
 from rtbci.ring import Ring
 from rtbci.runfolder import FIELDS, decision_from_json, decision_to_json, decision_to_row, stream_from_json
 from rtbci.types import Channel, Gap, Marker
+from tests.recording.small_session import LiveSession, decision_of, load, samples_of, wait_until
 
 
 def test_signals_are_recorded_bit_for_bit_with_their_own_times(tmp_path: Path) -> None:

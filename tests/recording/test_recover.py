@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_session import RATE, decision_of, load, samples_of
 
 from rtbci.errors import RecordingError
 from rtbci.recording.chunks import BOUNDARY, Tag, walk
@@ -24,6 +23,7 @@ from rtbci.recording.xdf import XdfWriter
 from rtbci.ring import Ring
 from rtbci.runfolder import RunFolder, decision_to_json, decision_to_row
 from rtbci.types import Channel
+from tests.recording.small_session import RATE, decision_of, load, samples_of
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

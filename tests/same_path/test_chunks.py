@@ -83,7 +83,9 @@ def recording() -> tuple[Samples, Times, list[Marker]]:
     times = np.arange(1500) / RATE
     times[500:] += 2.0  # a gap
     times[1200:] -= 0.5  # a clock that was set back
-    markers = [Marker(t, label) for t, label in ((0.52, "x"), (2.0, "y"), (5.5, "x"), (8.2, "y"), (9.0, "y"), (13.003, "x"))]
+    markers = [
+        Marker(t, label) for t, label in ((0.52, "x"), (2.0, "y"), (5.5, "x"), (8.2, "y"), (9.0, "y"), (13.003, "x"))
+    ]
     return samples, times, markers
 
 
@@ -141,7 +143,8 @@ def test_no_decided_window_touches_a_gap_or_a_bad_sample() -> None:
     for decision in decisions:
         first, last = decision.start / 0.8, (decision.stop - 1) / 0.8
         for hole in ((500, 500), (700, 704), (705, 705), (900, 929), (1200, 1200)):
-            assert not (first < hole[0] <= last or hole[0] <= first < hole[1]), (decision.start, decision.stop, hole)
+            touches = first < hole[0] <= last or hole[0] <= first < hole[1]
+            assert not touches, (decision.start, decision.stop, hole)
     assert sum(bool(d.flags & Flag.AFTER_GAP) for d in decisions) == 4
     assert pipeline.over_hole > 0
 

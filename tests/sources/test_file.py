@@ -339,6 +339,27 @@ class TestRefusals:
         path.write_bytes((data_dir / recording).read_bytes()[:1000])
         assert str(path) in self.refused(path)
 
+    @pytest.mark.parametrize(
+        "recording",
+        [MUSE, "mne_testing_data/SSS/mgh70_raw.fif", "mne_testing_data/BDF/test_bdf_stim_channel.bdf"],
+    )
+    def test_damage_is_read_around_or_refused_in_one_line(self, data_dir, tmp_path, recording):
+        whole = (data_dir / recording).read_bytes()
+        path = tmp_path / f"damaged{(data_dir / recording).suffix}"
+        rng = np.random.default_rng(1)
+        refused = []
+        for case in range(30):
+            content = bytearray(whole[: rng.integers(1, len(whole))] if case % 2 else whole)
+            for at in rng.integers(0, min(len(content), 5000), 20):
+                content[at] = rng.integers(256)
+            path.write_bytes(content)
+            try:
+                load(path)
+            except SourceError as error:
+                refused.append(str(error))
+        assert refused
+        assert not any("\n" in message for message in refused)
+
     def test_annotations_without_a_signal(self, data_dir):
         path = data_dir / "mne_testing_data/EDF/SC4001EC-Hypnogram.edf"
         assert "no samples of any signal channel" in self.refused(path)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transforms.streams import RATE, chunkings, clock, noise, stream
 
 from rtbci.errors import TransformError
 from rtbci.interfaces import MarksBads, Transform
 from rtbci.transforms.artifacts import MarkBad
 from rtbci.types import Channel, StreamInfo
+from tests.transforms.streams import RATE, chunkings, clock, noise, stream
 
 BLOCK = int(RATE)
 

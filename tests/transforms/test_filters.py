@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, freqz_sos, hilbert, iirnotch, sosfilt, sosfilt_zi
-from transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 from rtbci.errors import TransformError
 from rtbci.interfaces import MarksBads, Transform
 from rtbci.transforms.filters import BandPass, HighPass, Notch, Recursive, energy_time
+from tests.transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 MAKERS = {
     "band-pass": lambda: BandPass(8.0, 30.0),

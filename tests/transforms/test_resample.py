@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import freqz, upfirdn
-from transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 from rtbci.errors import TransformError
 from rtbci.interfaces import Transform
 from rtbci.transforms.resample import ATTENUATION, PASS, STOP, Resample, design
+from tests.transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 RATES = st.sampled_from([160.0, 100.0, 80.0, 128.0, 200.0, 320.0, 50.0, 106 + 2 / 3, 1.0])
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 from rtbci.errors import TransformError
 from rtbci.interfaces import Transform
 from rtbci.transforms.spatial import Bipolar, Pick, ReReference, Rescale
 from rtbci.types import Channel, StreamInfo
+from tests.transforms.streams import RATE, chunkings, clock, noise, stream, through
 
 MIXED = StreamInfo(
     "cap",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_session import FakeSession
+
+from tests.ui.fake_session import FakeSession
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import shutil
 import time
 
 import pytest
-from fake_session import CLASSES, FakeSession
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog, QLabel, QMessageBox
 
 from rtbci.errors import RecordingError
 from rtbci_ui.run import Run
 from rtbci_ui.window import MainWindow
+from tests.ui.fake_session import CLASSES, FakeSession
 
 pytestmark = pytest.mark.usefixtures("dark")
 

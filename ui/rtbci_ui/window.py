@@ -417,6 +417,7 @@ class MainWindow(QMainWindow):
         self._timer.stop()
         self.commands.close()
         status = self.run.status
-        if status is not None and status.state != "ended" and self.run.stale_for is None:
-            print(f"The window is closed; the session goes on (python -m rtbci_ui {self.run.folder.path} looks again).")
+        goes_on = status is not None and status.state != "ended" and self.run.stale_for is None
+        if status is not None and goes_on and status.pid != os.getppid():  # a session that is our parent says so itself
+            print(f"The window is closed; the session goes on: 'rtbci attach {status.session}' opens a window again.")
         super().closeEvent(event)

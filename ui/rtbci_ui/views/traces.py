@@ -14,7 +14,7 @@ from rtbci.types import Marker, StreamInfo
 from rtbci_ui import scales, theme, wording
 from rtbci_ui.picture import Lanes, Picture
 
-LEFT, BOTTOM, TOP = 74, 22, 34
+LEFT, BOTTOM, TOP = 84, 22, 34
 """Pixels for the channels' names, the time axis, and the markers' labels."""
 LEGIBLE_LANE = 7.5
 """Pixels of a lane in which its channel can be read; pages are made so, until somebody wants all channels at once."""
