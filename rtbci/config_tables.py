@@ -157,7 +157,7 @@ def _session(top: Table) -> SessionConfig:
         return default
     table.only(("ring_seconds", "lost_after"))
     ring_seconds = table.number("ring_seconds", default.ring_seconds, example="60.0", at_least=1.0)
-    return SessionConfig(ring_seconds, table.number("lost_after", default.lost_after, example="1.0", above=0.0))
+    return SessionConfig(ring_seconds, table.number("lost_after", default.lost_after, example="0.8", above=0.0))
 
 
 def _decoders(top: Table, trial: Trial) -> tuple[DecoderConfig, ...]:

@@ -87,7 +87,7 @@ class SessionConfig:
     """``[session]``: seconds of raw samples kept in memory, and seconds of silence after which a stream is lost."""
 
     ring_seconds: float = 60.0
-    lost_after: float = 1.0
+    lost_after: float = 0.8  # so that the state says "lost" within a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Session:
         self._notes: list[Marker] = []
         self._until: float | None = None
         self._end_when_lost: float | None = None
+        self._end_with_window = False
         self._window: subprocess.Popen[bytes] | None = None
         self._status_at = 0.0
         self.run_folder: RunFolder | None = None
@@ -112,14 +113,18 @@ class Session:
         seconds: float | None = None,
         *,
         window: bool = False,
+        end_with_window: bool = False,
         end_when_lost: float | None = None,
     ) -> dict[str, Any]:
         """Run until stopped, for ``seconds`` of samples, or until the stream has been away for ``end_when_lost`` seconds.
+
+        With ``window`` a window is opened; closing it ends the session only with ``end_with_window``.
 
         Returns the report (see `rtbci.report`). Raises RtbciError when the session cannot start; then nothing is left
         behind.
         """
         self._end_when_lost = end_when_lost
+        self._end_with_window = end_with_window
         self.run_folder = RunFolder.create()
         control: ControlServer | None = None
         try:
@@ -478,6 +483,9 @@ class Session:
         if self._window is None or (code := self._window.poll()) is None:
             return
         self._window = None
+        if code == 0 and self._end_with_window:
+            self.stop()
+            return
         how = "was closed" if code == 0 else f"died (exit code {code})"
         assert self.folder is not None
         self._say(

@@ -61,16 +61,21 @@ def _listener(headless: bool, as_json: bool) -> Listener:
     )
 
 
+def _window_problem() -> str | None:
+    """Why no window can be shown here, or None."""
+    try:
+        from rtbci_ui import system
+    except ImportError as error:
+        return f"the window is not installed ({error}); install rtbci whole"
+    problem: str | None = system.problem()
+    return problem
+
+
 def _check_window() -> None:
     """Refuse before anything runs when no window can be shown here."""
     from rtbci.errors import RtbciError
 
-    try:
-        from rtbci_ui import system
-    except ImportError as error:
-        raise RtbciError(f"the window is not installed ({error}); install rtbci whole, or use --headless") from error
-    problem = system.problem()
-    if problem:
+    if problem := _window_problem():
         raise RtbciError(f"{problem}, or use --headless")
 
 
@@ -107,6 +112,7 @@ def run_live(
     folder: Path | None,
     end_when_lost: float | None,
     as_json: bool,
+    end_with_window: bool = False,
 ) -> dict[str, Any]:
     """Run a session of ``experiment`` in this process and return its report."""
     from rtbci import assemble
@@ -129,7 +135,7 @@ def run_live(
         source = LiveFile(source)
     session = Session(experiment, source, models, folder, _listener(headless, as_json))
     stop_on_signals(session)
-    return session.run(seconds, window=not headless, end_when_lost=end_when_lost)
+    return session.run(seconds, window=not headless, end_with_window=end_with_window, end_when_lost=end_when_lost)
 
 
 @command(
@@ -189,8 +195,9 @@ def demo(headless: bool, seconds: float | None, folder: Path | None, seed: int, 
     """
     from rtbci import bundled, config, report
 
-    if not headless:
-        _check_window()
+    if not headless and (problem := _window_problem()):
+        say(f"{problem}: going on without a window, as with --headless; Ctrl-C ends it", as_json)
+        headless = True
     with tempfile.TemporaryDirectory(prefix="rtbci-demo-") as scratch:
         name = f"rtbci demo {os.getpid()}"
         path = bundled.write_demo_experiment(Path(scratch), name)
@@ -212,6 +219,7 @@ def demo(headless: bool, seconds: float | None, folder: Path | None, seed: int, 
                 folder=folder if folder is not None else bundled.demo_session_folder(),
                 end_when_lost=None,
                 as_json=as_json,
+                end_with_window=True,
             )
         finally:
             subject_process.terminate()

@@ -23,8 +23,14 @@ _KINDS = {
     "trigger": "stim", "triggers": "stim", "status": "stim", "marker": "stim", "markers": "stim", "misc": "misc",
     "aux": "misc",
 }  # fmt: skip
-_STIM_NAME = re.compile(r"^(STI\b|STI ?\d|STIM|TRIG|STATUS$)", re.IGNORECASE)
+MARKER_TYPES = frozenset(
+    {"marker", "markers", "event", "events", "annotation", "annotations", "stim", "trigger", "triggers"}
+)
+"""Stream types, in lower case, that hold markers (the XDF specification's, and those that are met in the field)."""
+_STIM_NAME = re.compile(r"^(STI\b|STI ?\d|STIM|TRI?G|STATUS$)", re.IGNORECASE)
 _KIND_NAME = re.compile(r"^[HV]?(EOG|ECG|EMG)", re.IGNORECASE)
+_SPARE_NAME = re.compile(r"(^|[^A-Z])AUX([^A-Z]|$)", re.IGNORECASE)
+"""An amplifier's spare input (Muse: "AUX_RIGHT", "Right AUX"): most often nothing is plugged into it."""
 
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 _WORDS = {
@@ -47,6 +53,24 @@ class Header:
     channels: tuple[Channel, ...]
     factors: NDArray[np.float32]
     notes: tuple[str, ...]
+
+
+def holds_markers(stream_type: str, is_text: bool) -> bool:
+    """Whether a stream is one of markers: all text is, whatever its type ("LSL_Marker_Strings"), and numbers where it says so.
+
+    One rule for recordings and live streams, so that what was trained on is heard live.
+    """
+    return is_text or stream_type.strip().lower() in MARKER_TYPES
+
+
+def kind_by_name(label: str) -> str | None:
+    """What a channel that is called ``label`` is, whatever it is said to be: eog, ecg, emg, stim or misc; None: no telling."""
+    if _STIM_NAME.match(label):
+        return "stim"
+    by_name = _KIND_NAME.match(label)
+    if by_name:
+        return by_name.group(1).lower()
+    return "misc" if _SPARE_NAME.search(label) else None
 
 
 def unit_factor(unit: str, kind: str) -> float | None:
@@ -176,11 +200,11 @@ def _some(names: Sequence[str]) -> str:
 def _kind(label: str, sent: str, stream_type: str, unit: str) -> str:
     """MNE's channel type, from what the header says, else from the name, else from the stream."""
     kind = _KINDS.get(sent.lower(), "misc" if sent else "")
-    by_name = _KIND_NAME.match(label)
-    if kind in ("", "eeg", "meg", "misc") and _STIM_NAME.match(label):
+    by_name = kind_by_name(label)
+    if kind in ("", "eeg", "meg", "misc") and by_name == "stim":
         return "stim"
-    if not kind and by_name:
-        return by_name.group(1).lower()
+    if by_name is not None and (not kind or kind == "eeg" and by_name == "misc"):
+        return by_name
     kind = kind or _KINDS.get(stream_type.lower(), "misc")
     if kind == "meg":
         # Neuromag triplets: names ending in 2 and 3 are planar gradiometers; elsewhere the unit tells

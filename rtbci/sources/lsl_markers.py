@@ -17,11 +17,9 @@ import pylsl
 
 from rtbci.errors import SourceError
 from rtbci.sources.lsl_discovery import FORMATS
-from rtbci.sources.lsl_header import read_header
+from rtbci.sources.lsl_header import holds_markers, read_header
 from rtbci.types import Marker
 
-MARKER_TYPES = frozenset({"markers", "marker", "event", "events", "stim", "annotations"})
-"""Stream types, in lower case, that hold markers (the XDF specification's, and those that are met in the field)."""
 _LOOK_SECONDS = 0.5
 _WAIT_SECONDS = 0.25
 _CLOCK_SECONDS = 5.0
@@ -43,6 +41,10 @@ def marker_of_number(time: float, value: float, stream: str) -> Marker | None:
     if value == int(value):
         return Marker(time, str(int(value)), int(value), stream)
     return Marker(time, repr(value), None, stream)
+
+
+def _is_text(info: pylsl.StreamInfo) -> bool:
+    return FORMATS.get(info.channel_format()) == "string"
 
 
 class _MarkerStream:
@@ -82,7 +84,7 @@ class _MarkerStream:
             self.ready.set()
 
     def _listen(self, inlet: Any) -> None:
-        text = FORMATS.get(self._info.channel_format()) == "string"
+        text = _is_text(self._info)
         measured = -math.inf
         while not self._stop.is_set():
             if self._clock_sync and pylsl.local_clock() - measured > _CLOCK_SECONDS:
@@ -121,7 +123,8 @@ class MarkerStreams:
 
     Parameters
     ----------
-    names : names of the streams to listen to; None for every stream of a marker type, also those that appear later.
+    names : names of the streams to listen to; None for every stream of text or of a marker type, also those
+        that appear later.
     clock_sync : whether their stamps are brought to this machine's clock.
     resolver : a resolver for all streams, which is asked twice a second.
     is_own : says of a stream whether it is the signal itself.
@@ -156,7 +159,7 @@ class MarkerStreams:
             return False
         if self._names is not None:
             return info.name() in self._names
-        return info.type().lower() in MARKER_TYPES
+        return holds_markers(info.type(), _is_text(info))
 
     def _open_new(self, timeout: float) -> list[_MarkerStream]:
         opened = []

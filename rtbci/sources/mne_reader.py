@@ -7,7 +7,6 @@ the trigger channel; trigger channels are not signal.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,6 @@ SUFFIXES = (".fif", ".fif.gz", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".con", 
 
 _FACTORS = {"uV": 1e6, "fT": 1e15, "fT/cm": 1e13}
 _NO_SIGNAL = frozenset({"stim", "syst", "exci", "ias", "chpi", "gof", "dipole", "resp"})
-_NAMED = re.compile(r"[HV]?(EOG|ECG|EMG)", re.IGNORECASE)
 _VOLT = 107
 _UNIT_WORDS = {107: "V", 112: "T", 201: "T/m", 6: "degC", 7: "lm"}
 """FIFF unit codes (mne.io.constants.FIFF.FIFF_UNIT_*) of kinds that keep their unit."""
@@ -73,7 +71,7 @@ class MneReader:
         if raw.info.get("maxshield"):
             notes.append("Recorded with internal active shielding and not yet cleaned by MaxFilter.")
         self.info = StreamInfo(
-            name=path.name.split(".")[0],
+            name=_stem(path),
             rate=self.rate,
             channels=tuple(made),
             type="MEG" if {"mag", "grad"} & set(kinds) else "EEG",
@@ -158,13 +156,20 @@ def find_sidecar(path: Path) -> Path | None:
     return None
 
 
+def _stem(path: Path) -> str:
+    """The file's name without its suffix, which may be double; a name may have other dots in it."""
+    lower = path.name.lower()
+    return path.name[: -max(len(suffix) for suffix in SUFFIXES if lower.endswith(suffix))]
+
+
 def _kind(kind: str, entry: Any) -> str:
     """MNE's channel type; where the format has none and MNE says EEG of all, what the name or a missing unit says."""
     if kind != "eeg":
         return kind
-    named = _NAMED.match(str(entry["ch_name"]))
-    if named:
-        return named.group(1).lower()
+    named = kind_by_name(str(entry["ch_name"]))
+    if named is not None:
+        # a trigger line that MNE takes for EEG has been scaled as a voltage: its codes are gone
+        return "misc" if named == "stim" else named
     return "eeg" if int(entry["unit"]) == _VOLT else "misc"
 
 

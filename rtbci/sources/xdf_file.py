@@ -22,14 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import SourceError
+from rtbci.sources.lsl_header import holds_markers
 from rtbci.sources.reader import READ_ERRORS, broken
 from rtbci.types import Times
 
 SUFFIXES = (".xdf", ".xdfz", ".xdf.gz")
 _SAMPLES, _HEADER = 3, 2
-_MARKER_TYPES = frozenset(
-    {"marker", "markers", "event", "events", "annotation", "annotations", "stim", "trigger", "triggers"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class XdfStream:
     @property
     def is_markers(self) -> bool:
         """Whether this is a stream of markers: all text is, and numbers where the type says so (``int32`` codes)."""
-        return self.is_text or self.type.strip().lower() in _MARKER_TYPES
+        return holds_markers(self.type, self.is_text)
 
     @property
     def by_rtbci(self) -> bool:
