@@ -25,6 +25,9 @@ from rtbci.types import StreamInfo
 AUXILIARY = frozenset({"stim", "misc", "eog", "ecg", "emg", "bio", "resp", "ias", "syst", "exci", "ref_meg"})
 """Channel kinds that no decoder gets unless a transform picks them by name: a decoder should not see the eyes unasked."""
 
+LONGEST_SECONDS = 600.0
+"""No window, offset or baseline may be longer: a pipeline keeps that much of its stream in memory."""
+
 
 def limit_threads() -> None:
     """One BLAS and OpenMP thread: small matrices are faster so, and rounding does not depend on the machine's load."""
@@ -49,6 +52,21 @@ def make_source(experiment: Experiment, **overrides: Any) -> Source:
     made = plugins.make("sources", experiment.source.use, args, base_of(experiment), where(experiment, "[source]"))
     source: Source = _as(Source, made, experiment.source.use)
     return source
+
+
+def check_source(experiment: Experiment, recording: Path) -> None:
+    """Refuse a ``[source]`` table that no live session could use, before anything is made from ``recording`` with it.
+
+    Our own sources are made, which opens nothing. Of a plugin's it is only seen that it is installed: the driver of an
+    amplifier need not be on the machine that trains.
+    """
+    use = experiment.source.use
+    if ":" in use or any(p.name == use and p.distribution != "rtbci" for p in plugins.names("sources")):
+        return
+    if use == "file" and "path" not in experiment.source.args:
+        make_source(experiment, path=str(recording.resolve()))
+    else:
+        make_source(experiment)
 
 
 def make_transforms(experiment: Experiment, config: DecoderConfig) -> list[Transform]:
@@ -121,9 +139,21 @@ def check(experiment: Experiment, config: DecoderConfig, info: StreamInfo, chann
                 f'"{config.transforms[number - 1].use}", {warmup:.3f} s; take a longer window or a wider band'
             )
     if round(config.window * out.rate) < 2:
-        raise ConfigError(f"{table} window = {config.window}: is shorter than two samples at {out.rate:g} Hz")
+        raise ConfigError(
+            f"{table} window = {config.window}: is shorter than two samples at {out.rate:g} Hz; "
+            f"{2 / out.rate:.6g} or more would be right"
+        )
     if config.hop is not None and config.hop * out.rate < 0.5:
-        raise ConfigError(f"{table} hop = {config.hop}: is shorter than one sample at {out.rate:g} Hz")
+        raise ConfigError(
+            f"{table} hop = {config.hop}: is shorter than one sample at {out.rate:g} Hz; "
+            f"{1 / out.rate:.6g} or more would be right"
+        )
+    for key, seconds in (("window", config.window), ("offset", config.offset), ("baseline", config.baseline or 0.0)):
+        if abs(seconds) > LONGEST_SECONDS:
+            raise ConfigError(
+                f"{table} {key} = {seconds}: is longer than {LONGEST_SECONDS:g} s, which a session would have to keep in "
+                "memory; a few seconds would be right"
+            )
     return out
 
 

@@ -407,8 +407,11 @@ class Pipeline:
         return result
 
     def decided_before(self) -> int:
-        """Every window that stops at or before this sample has been handed out, once `next_window` gave None."""
-        return self.written if self._sliding is None else self._sliding.next_stop - 1
+        """Every window that stops at or before this sample has been handed out or left out."""
+        if self._sliding is not None:
+            return self._sliding.next_stop - 1
+        assert self._events is not None
+        return self._events.decided_before(self.written)
 
     def finished_trials(self, ended: bool = False) -> list[Trial]:
         """Trials that are complete; ask when no window is due any more. ``ended``: nothing more will come."""

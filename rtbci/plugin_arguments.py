@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -26,12 +26,12 @@ _LISTS = (list, tuple, Sequence, set, frozenset)
 _TABLES = (dict, Mapping)
 
 
-def checked(cls: type, args: Mapping[str, Any], base: Path, where: str, what: str) -> dict[str, Any]:
+def checked(cls: Callable[..., Any], args: Mapping[str, Any], base: Path, where: str, what: str) -> dict[str, Any]:
     """Return ``args`` as keyword arguments for ``cls``, with strings made paths where ``cls`` asks for one.
 
     Parameters
     ----------
-    cls : the class that will be made.
+    cls : the class that will be made, or the function that makes one.
     args : what the experiment file gave.
     base : folder that relative paths start from.
     where : file and table, with which errors begin.
@@ -70,14 +70,14 @@ def checked(cls: type, args: Mapping[str, Any], base: Path, where: str, what: st
     return kwargs
 
 
-def _hint(cls: type, parameter: inspect.Parameter) -> Any:
+def _hint(cls: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     """Annotation of ``parameter``, or Any where there is none, or none but for type checkers."""
     hint = parameter.annotation
     if hint is parameter.empty:
         return Any
     if not isinstance(hint, str):
         return hint
-    for owner in cls.__mro__:  # a dataclass inherits fields that were annotated in another module
+    for owner in getattr(cls, "__mro__", (cls,)):  # a dataclass inherits fields that were annotated in another module
         scope = vars(sys.modules.get(owner.__module__, types.ModuleType("")))
         probe = types.SimpleNamespace(__annotations__={parameter.name: hint})
         try:

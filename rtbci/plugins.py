@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
@@ -74,8 +74,11 @@ def _plugin(kind: str, entry: EntryPoint) -> Plugin:
     return Plugin(kind, entry.name, entry.value, name, version)
 
 
-def load(kind: str, use: str, base: Path | None = None) -> type:
-    """Import the class that ``use`` names: an entry point, ``package.module:Class`` or ``./file.py:Class``.
+def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
+    """Import what ``use`` names: an entry point, ``package.module:Class`` or ``./file.py:Class``.
+
+    A function that makes the plugin does as well as a class: ``make_pipeline(...)`` is an object, and somebody must say when
+    a fresh one is made.
 
     Parameters
     ----------
@@ -100,7 +103,7 @@ def load(kind: str, use: str, base: Path | None = None) -> type:
     return _attribute(_import(module_name, what), attribute, what)
 
 
-def _load_entry(kind: str, use: str, what: str) -> type:
+def _load_entry(kind: str, use: str, what: str) -> Callable[..., Any]:
     there = names(kind)
     found = [plugin for plugin in there if plugin.name == use]
     targets = {plugin.target for plugin in found}
@@ -187,7 +190,7 @@ def _origin(error: BaseException) -> str:
 _IMPORTLIB = str(Path(importlib.__file__).parent)
 
 
-def _attribute(module: ModuleType, attribute: str, what: str) -> type:
+def _attribute(module: ModuleType, attribute: str, what: str) -> Callable[..., Any]:
     value: Any = module
     for part in attribute.split("."):
         if not hasattr(value, part):
@@ -196,11 +199,11 @@ def _attribute(module: ModuleType, attribute: str, what: str) -> type:
                 f'{what}: {module.__file__} has no class "{attribute}"{near} there is {listed(_classes(module))}'
             )
         value = getattr(value, part)
-    if not inspect.isclass(value):
-        raise ConfigError(
-            f"{what} is {kind_of(value) if not callable(value) else 'a function'}; a class would be right"
-        )
-    return value
+    if not inspect.isclass(value) and not inspect.isfunction(value):
+        came = f"a {type(value).__name__}" if hasattr(value, "get_params") else kind_of(value)
+        raise ConfigError(f"{what} is {came}; a class, or a function that makes a new one, would be right")
+    made: Callable[..., Any] = value
+    return made
 
 
 def _classes(module: ModuleType) -> list[str]:
@@ -252,11 +255,16 @@ def make(kind: str, use: str, args: Mapping[str, Any], base: Path | None, where:
     lacking = [method for method in _MUST[kind] if not callable(getattr(made, method, None))]
     if lacking:
         raise _ERROR[kind](
-            f"{where}: {what} ({cls.__module__}.{cls.__qualname__}) has no method {listed(lacking)}; "
+            f"{where}: {what} ({_made_by(cls, made)}) has no method {listed(lacking)}; "
             f"a {_ONE[kind]} has {listed(_MUST[kind])}, as rtbci.interfaces.{_ONE[kind].capitalize()} says"
             + (", or is a scikit-learn classifier" if kind == "decoders" else "")
         )
     return made
+
+
+def _made_by(cls: Callable[..., Any], made: object) -> str:
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return name if inspect.isclass(cls) else f"{name}() gave a {type(made).__name__}, which"
 
 
 def _adapted(estimator: Any, where: str, what: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rtbci import assemble
 from rtbci.config import Experiment
 from rtbci.interfaces import Source
+from rtbci.model import Model, sha256
 from rtbci.pipeline import Pipeline
 from rtbci.report import DecoderTally
 from rtbci.training import Progress, source_of
@@ -41,7 +42,9 @@ def replay(
         In one line, before anything is decided.
     """
     assemble.limit_threads()
+    assemble.check_source(experiment, recording)
     models = assemble.load_models(experiment, model)
+    notes = _seen_before(models, recording)
     tallies: dict[str, DecoderTally] = {}
     samples = {"received": 0, "lost": 0}
     gaps = 0
@@ -51,8 +54,8 @@ def replay(
         info = source.open()
         try:
             fitted = assemble.fit_to_stream(models[config.name], info)
-            for note in fitted.notes:
-                progress(f"note: {config.name}: {note}")
+            notes += [note for note in info.notes if note not in notes]
+            notes += [f"{config.name}: {note}" for note in fitted.notes]
             rows = min(chunk, LARGEST_READ)
             pipeline = assemble.make_pipeline(
                 experiment, config, source, info, fitted.model.decoder, fitted.channels, rows=rows
@@ -72,7 +75,20 @@ def replay(
         "decoders": {name: tally.as_json() for name, tally in tallies.items()},
         "samples": samples,
         "gaps": gaps,
+        "notes": notes,
     }
+
+
+def _seen_before(models: Mapping[str, Model], recording: Path) -> list[str]:
+    """A warning where an accuracy would be one on the data that the model was fitted on."""
+    if not recording.is_file():
+        return []  # the source says what is wrong with it
+    digest = sha256(recording)
+    return [
+        f"{name}: was trained on this very recording: what it scores here says nothing about another one"
+        for name, model in models.items()
+        if any(entry.get("sha256") == digest for entry in model.trained_on)
+    ]
 
 
 def run(

@@ -145,7 +145,8 @@ class DecoderTally:
 def as_text(report: dict[str, Any]) -> str:
     """The report for a person."""
     samples = report["samples"]
-    lines = [f"{samples['received']} samples received, {samples['lost']} lost, {report['gaps']} gaps"]
+    lines = [f"note: {note}" for note in report.get("notes", ())]
+    lines += [f"{samples['received']} samples received, {samples['lost']} lost, {report['gaps']} gaps"]
     for name, decoder in report["decoders"].items():
         windows, age = decoder["windows"], decoder["decision_age_ms"]
         lines.append("")

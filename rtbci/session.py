@@ -96,6 +96,7 @@ class Session:
         self._end_with_window = False
         self._window: subprocess.Popen[bytes] | None = None
         self._status_at = 0.0
+        self._ring: Ring | None = None
         self.run_folder: RunFolder | None = None
         self.folder: SessionFolder | None = None
         self.info: StreamInfo | None = None
@@ -149,6 +150,8 @@ class Session:
                 worker.finish(0.0)
                 worker.close()
             self._close_window()
+            if self._ring is not None:
+                self._ring.close()  # not sooner: the last status still counts what came
             shutil.rmtree(self.run_folder.path, ignore_errors=True)
 
     # ------------------------------------------------------------------ lifecycle
@@ -174,7 +177,7 @@ class Session:
     def _run_with_stream(self, info: StreamInfo, seconds: float | None) -> dict[str, Any]:
         assert self.run_folder is not None
         rows = math.ceil(self.experiment.session.ring_seconds * info.rate)
-        ring = Ring.create(self.run_folder.raw, rows, info.n_channels, meta={"rate": info.rate})
+        ring = self._ring = Ring.create(self.run_folder.raw, rows, info.n_channels, meta={"rate": info.rate})
         folder = self._make_folder(info)
         try:
             self._start_workers(folder)
@@ -201,7 +204,6 @@ class Session:
             recorder.stop(10.0)
             report = self._report(folder)
             self._keep(folder, report)
-            ring.close()
         return report
 
     def _make_folder(self, info: StreamInfo) -> SessionFolder:
@@ -355,20 +357,10 @@ class Session:
         }
 
     def _received(self) -> int:
-        return self._ring_count("written")
+        return 0 if self._ring is None else self._ring.written
 
     def _n_gaps(self) -> int:
-        return self._ring_count("n_gaps")
-
-    def _ring_count(self, what: str) -> int:
-        assert self.run_folder is not None
-        if not self.run_folder.raw.exists():
-            return 0
-        ring = Ring.attach(self.run_folder.raw)
-        try:
-            return int(getattr(ring, what))
-        finally:
-            ring.close()
+        return 0 if self._ring is None else self._ring.n_gaps
 
     # ------------------------------------------------------------------ what others see and ask
 
@@ -409,10 +401,10 @@ class Session:
                 "clock_offset_ms": None if offset is None else offset * 1e3,
             },
             "samples": {
-                "received": self._received() if info else 0,
+                "received": self._received(),
                 "lost": acquisition.lost_samples if acquisition else 0,
             },
-            "gaps": self._n_gaps() if info else 0,
+            "gaps": self._n_gaps(),
             "last_sample_time": acquisition.last_time if acquisition else None,
             "recording": {
                 "state": recorder.state if recorder else "off",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from rtbci import assemble
 from rtbci import model as models
 from rtbci.config import DecoderConfig, Experiment
-from rtbci.errors import DecoderError, SourceError
+from rtbci.config_file import show
+from rtbci.errors import ConfigError, DecoderError, SourceError
 from rtbci.model import Model
 from rtbci.trials import Gatherer
 from rtbci.types import Samples, StreamInfo
@@ -68,13 +70,32 @@ def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
     """A file source for ``recording`` that names its channels and picks its stream as the experiment's source does."""
     from rtbci.sources.file import FileSource
 
-    args = experiment.source.args
-    shared = {key: args[key] for key in ("channels", "type") if args.get(key)}
-    if experiment.source.use == "file":
+    use, args = experiment.source.use, experiment.source.args
+    shared: dict[str, Any] = {}
+    if use == "file":
         shared = {key: value for key, value in args.items() if key not in ("path", "speed", "chunk")}
-    if experiment.markers.streams is not None and recording.suffix.lower() in (".xdf", ".xdfz"):
+    elif use == "lsl":  # what another source means by these names is its own business
+        shared = {key: args[key] for key in ("channels", "type") if args.get(key)}
+    # names of live marker streams mean nothing in a format that does not keep them
+    if experiment.markers.streams is not None and (use == "file" or recording.suffix.lower() in (".xdf", ".xdfz")):
         shared["markers"] = list(experiment.markers.streams)
     return FileSource(str(recording), **{**shared, **overrides})
+
+
+def recordings_of(experiment: Experiment, given: Sequence[Path]) -> tuple[Path, ...]:
+    """The recordings to train on: those ``given``, or else the one that the experiment's source plays.
+
+    Raises ConfigError when there is neither.
+    """
+    if given:
+        return tuple(given)
+    source = experiment.source
+    if source.use == "file" and isinstance(path := source.args.get("path"), str):
+        return (experiment.resolve(path),)
+    table = assemble.where(experiment, f'[source] use = "{source.use}"')
+    raise ConfigError(
+        f'{table}: gives no recording to train on; --recording FILE, or use = "file" with a path, would be right'
+    )
 
 
 def collect(
@@ -88,7 +109,9 @@ def collect(
     Raises
     ------
     SourceError
-        When a recording cannot be read, differs from the first in rate or channels, or has no trial of some class.
+        When a recording cannot be read or differs from the first in rate or channels.
+    ConfigError
+        When the experiment cannot be on this stream, or no recording has a whole trial of some class.
     """
     windows: list[Samples] = []
     labels: list[int] = []
@@ -151,13 +174,28 @@ def collect(
     names = list(experiment.classes)
     missing = [name for k, name in enumerate(names) if k not in labels]
     if missing:
-        markers = ", ".join(f"{label} ({n})" for label, n in sorted(seen.items())) or "none"
-        raise SourceError(
-            f"{', '.join(str(r) for r in recordings)}: no whole trial of class {', '.join(missing)} for decoder "
-            f'"{config.name}"; markers in the recording: {markers}; [classes] must name some of these for every class'
-        )
+        raise _no_trial(experiment, config, recordings, missing[0], seen)
     return TrainingSet(
         np.stack(windows), np.array(labels, np.int64), np.array(trial_of, np.int64), out, picked, without_data
+    )
+
+
+def _no_trial(
+    experiment: Experiment, config: DecoderConfig, recordings: Sequence[Path], name: str, seen: dict[str, int]
+) -> ConfigError:
+    """Say why class ``name`` has no trial: its markers are not there, or no window fits where they are."""
+    labels = experiment.classes[name]
+    table = assemble.where(experiment, f"[classes] {name} = {show(labels)}")
+    places = ", ".join(str(recording) for recording in recordings)
+    if not any(label in seen for label in labels):
+        there = ", ".join(f"{label} ({n})" for label, n in sorted(seen.items())) or "no marker at all"
+        return ConfigError(f"{table}: no such marker in {places}; there is {there}: labels among these would be right")
+    window = f'the {config.window:g} s window of decoder "{config.name}"'
+    if config.lock is None:
+        window += f" in the [trial] from {experiment.trial.start:g} to {experiment.trial.stop:g} s"
+    return ConfigError(
+        f"{table}: {sum(seen.get(label, 0) for label in labels)} markers in {places}, but {window} fits whole and "
+        "without a gap after none of them; a shorter one, or a longer recording, would be right"
     )
 
 
@@ -175,6 +213,8 @@ def train(
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to train")
     models.check_writable(out)
+    assemble.check_source(experiment, recordings[0])
+    decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
     assemble.limit_threads()
     trained_on = [models.fingerprint(recording) for recording in recordings]
     fitted: dict[str, Model] = {}
@@ -183,7 +223,7 @@ def train(
     total = 0
     for config in experiment.decoders:
         data = collect(experiment, config, recordings, progress)
-        decoder = assemble.make_decoder(experiment, config)
+        decoder = decoders[config.name]
         if hasattr(decoder, "prepare"):
             decoder.prepare(data.info, data.windows.shape[2], len(experiment.classes))
         n_windows, n_trials = len(data.labels), int(data.trial.max()) + 1
@@ -193,9 +233,11 @@ def train(
         except DecoderError:
             raise
         except Exception as error:
+            table = assemble.where(experiment, f'[[decoder]] "{config.name}" use = "{config.use}"')
+            frame = traceback.extract_tb(error.__traceback__)[-1]
             raise DecoderError(
-                f'decoder "{config.name}" ({config.use}) failed to fit {n_windows} windows of shape '
-                f"{data.windows.shape[1:]}: {type(error).__name__}: {error}"
+                f"{table}: failed to fit {n_windows} windows of shape {data.windows.shape[1:]}: "
+                f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
             ) from error
         per_class = {
             name: {

@@ -116,7 +116,12 @@ def verify(path: Path, progress: Progress = lambda text: None) -> Verdict:
     folder = SessionFolder.open(path)
     fields = folder.read()
     experiment_path = fields.get("experiment_path")
-    text = folder.experiment.read_text()
+    try:
+        text = folder.experiment.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordingError(
+            f"{folder.experiment} cannot be read ({error}); the session's copy of its experiment is needed"
+        ) from error
     experiment = config.loads(text, Path(experiment_path) if experiment_path else None)
     assemble.limit_threads()
     verdicts: dict[str, DecoderVerdict] = {}

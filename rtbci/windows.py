@@ -134,6 +134,11 @@ class EventWindows:
         self._unplaced = waiting
         self._pending.sort(key=lambda due: (due.stop, due.marker.time if due.marker else 0.0))
 
+    def decided_before(self, written: int) -> int:
+        """Every window that stops at or before this sample has been handed out, with ``written`` samples there."""
+        self._place()
+        return min(written, self._pending[0].stop - 1) if self._pending else written
+
     def due(self, written: int) -> Due | None:
         """The next window, if it is complete with ``written`` samples; each is handed out once."""
         self._place()

@@ -71,12 +71,12 @@ def _window_problem() -> str | None:
     return problem
 
 
-def _check_window() -> None:
-    """Refuse before anything runs when no window can be shown here."""
+def _check_window(instead: str = "") -> None:
+    """Refuse before anything runs when no window can be shown here; ``instead`` is what could be done without one."""
     from rtbci.errors import RtbciError
 
     if problem := _window_problem():
-        raise RtbciError(f"{problem}, or use --headless")
+        raise RtbciError(problem + instead)
 
 
 def _models_for(experiment: Experiment, model: Path | None) -> dict[str, Path]:
@@ -121,7 +121,7 @@ def run_live(
     from rtbci.sources.lsl_quiet import quieten
 
     if not headless:
-        _check_window()
+        _check_window(", or use --headless")
     overrides: dict[str, Any] = {}
     if experiment.source.use == "lsl":
         quieten()
@@ -129,6 +129,8 @@ def run_live(
             overrides["markers"] = list(experiment.markers.streams)
         overrides["lost_after"] = experiment.session.lost_after
     elif experiment.source.use == "file":
+        if experiment.markers.streams is not None:
+            overrides["markers"] = list(experiment.markers.streams)
         overrides["speed"] = experiment.source.args.get("speed", 1.0)
     source = assemble.make_source(experiment, **overrides)
     if experiment.source.use == "file":
@@ -278,15 +280,16 @@ def subject(name: str, seed: int) -> None:
 @click.argument("session", type=click.Path(path_type=Path))
 def attach(session: Path, as_json: bool) -> int:
     """Open a window on a session that is running (after the first one was closed or died)."""
-    import json
-
+    from rtbci.errors import RecordingError
     from rtbci.recording.session_folder import SessionFolder
     from rtbci.runfolder import RunFolder
 
-    _check_window()
     folder = SessionFolder.open(session)
-    fields = json.loads((folder.path / "session.json").read_text())
-    run = RunFolder.attach(Path(fields["run_folder"]))
+    place = folder.read().get("run_folder")
+    if not isinstance(place, str) or not Path(place).is_dir():
+        raise RecordingError(f"{session}: the session does not run any more; a window can be opened on one that runs")
+    run = RunFolder.attach(Path(place))
+    _check_window()
     code = subprocess.run([sys.executable, "-m", "rtbci_ui", str(run.path)], check=False).returncode
     finish({"session": str(folder.path), "window": code}, "the window was closed; the session goes on", as_json)
     return 0 if code == 0 else 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rtbci.cli.output import command, finish
+from rtbci.cli.output import command, example, finish
 
 
 @command("rtbci streams", "rtbci streams --wait 5 --json", name="streams")
@@ -39,12 +39,12 @@ def info(file: Path, as_json: bool) -> None:
     finish(summary.as_json(), summary.as_text(), as_json)
 
 
-@click.group(name="plugins")
+@click.group(name="plugins", epilog=example("rtbci plugins list", "rtbci plugins list --json"))
 def plugins() -> None:
     """Decoders, transforms and sources that can be named in an experiment."""
 
 
-@command("rtbci plugins list", name="list")
+@command("rtbci plugins list", "rtbci plugins list --json", name="list")
 def list_plugins(as_json: bool) -> None:
     """List decoders, transforms and sources by name; none of them is imported."""
     from rtbci import plugins as found

@@ -43,14 +43,14 @@ def stream(
     The values sent are exactly those that training and replay read from the file. Ctrl-C ends it.
     """
     from rtbci.player import play
+    from rtbci.sources.file import format_of
     from rtbci.sources.lsl_quiet import quieten
 
+    format_of(file)  # refuses what is no recording
     quieten()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    if not file.exists():
-        raise click.UsageError(f"there is no recording {file}; give the path of an existing file")
     say(f"playing {file} at {speed:g} times real time; Ctrl-C ends it", as_json)
     extra: dict[str, Any] = {}
     if channels:

@@ -15,9 +15,8 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     "--recording",
     "recordings",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path),
-    help="A calibration recording; give the option once per file.",
+    help="A calibration recording; give the option once per file. Default: the path of a [source] with use = \"file\".",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Model file to write, such as fists.rtbci.")
 def train(experiment: Path, recordings: tuple[Path, ...], out: Path, as_json: bool) -> None:
@@ -28,7 +27,8 @@ def train(experiment: Path, recordings: tuple[Path, ...], out: Path, as_json: bo
     from rtbci import config
     from rtbci import training as work
 
-    report = work.train(config.load(experiment), recordings, out, progress(as_json))
+    loaded = config.load(experiment)
+    report = work.train(loaded, work.recordings_of(loaded, recordings), out, progress(as_json))
     clear_progress()
     lines = [f"note: {note}" for note in report.notes]
     for name, made in report.decoders.items():

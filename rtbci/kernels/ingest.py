@@ -30,6 +30,20 @@ def count_nonfinite(samples: NDArray[np.float32]) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
+def has_break(times: NDArray[np.float64], before: float, longest: float) -> bool:
+    """Whether a step of ``times`` (n,) seconds is longer than ``longest`` seconds or goes backwards.
+
+    ``before`` is the time before ``times[0]`` (NaN: there was none). True exactly when `rtbci.gaps.find_gaps` finds a gap.
+    """
+    for i in range(times.shape[0]):
+        step = times[i] - before
+        if step > longest or step < 0.0:
+            return True
+        before = times[i]
+    return False
+
+
+@nb.njit(cache=True, nogil=True)
 def rising_codes(
     samples: NDArray[np.float32],
     column: int,

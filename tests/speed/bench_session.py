@@ -31,13 +31,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault("LSLAPICFG", str(ROOT / "tests" / "lsl_api.cfg"))
 
 import numpy as np
 
 from rtbci.ring import Ring
 from tests import live
 from tests.speed import bench_lsl
+from tests.speed.lab import cpu_seconds, own_lab
 
 STEADY_SECONDS = 1.0
 """What is left out at the session's start: the first samples still load a kernel and touch fresh memory."""
@@ -53,12 +53,6 @@ name = "{name}"
 [session]
 lost_after = 5.0
 """
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of process ``pid``, all its threads, in seconds (Linux; steps of 10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class RingWatch:
@@ -114,7 +108,7 @@ def numbers_in_xdf(path: Path, name: str) -> np.ndarray:
 
 
 def watch(process: subprocess.Popen, session: Path, seconds: float) -> tuple[RingWatch, float, float]:
-    """Follow the session until the sender's last sample; returns the watch, processor time and wall time of its steady part."""
+    """Follow the session to the sender's last sample; also the processor and wall time of its steady part."""
     run = live.wait_for(lambda: process.poll() is not None or live.run_folder_of(session), 60.0, "session has a folder")
     if process.poll() is not None:
         raise SystemExit(f"the session ended: {process.communicate()[1][-2000:]}")
@@ -248,7 +242,9 @@ def print_table(arguments: argparse.Namespace, table: dict[str, dict]) -> None:
     """Print for a person."""
     print(f"{arguments.channels} channels, {arguments.rate:g} Hz, chunks of {arguments.chunk}", end="; ")
     print(f"{arguments.rounds} rounds of {arguments.seconds:g} s, load average {os.getloadavg()[0]:.2f}")
-    print(f"{'consumer':12} {'sent':>8} {'lost':>6} {'CPU %':>7} {'p50 ms':>7} {'p99 ms':>7} {'max ms':>8} {'sender late':>12}")
+    print(
+        f"{'consumer':12} {'sent':>8} {'lost':>6} {'CPU %':>7} {'p50 ms':>7} {'p99 ms':>7} {'max ms':>8} {'sender late':>12}"
+    )
     for which, line in table.items():
         print(
             f"{which:12} {line['sent']:8d} {line['lost']:6d} {line['cpu_percent']:7.2f} {line['p50_ms']:7.3f} "
@@ -274,7 +270,9 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=306)
     parser.add_argument("--rate", type=float, default=5000.0)
     parser.add_argument("--chunk", type=int, default=10)
-    parser.add_argument("--folder", type=Path, help="where the session records (default: the folder for temporary files)")
+    parser.add_argument(
+        "--folder", type=Path, help="where the session records (default: the folder for temporary files)"
+    )
     parser.add_argument("--only", nargs="*", choices=["session", *bench_lsl.CONSUMERS])
     parser.add_argument("--stamp", action="store_true", help="only: microseconds from an arrival's stamp to its sample")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
@@ -287,12 +285,14 @@ def main() -> None:
         print("mne-lsl is not installed (pip install -e '.[speed]'): left out", file=sys.stderr)
         chosen.remove("mne-lsl")
     rounds: dict[str, list[dict]] = {which: [] for which in chosen}
-    for _ in range(arguments.rounds):
-        for which in chosen:
-            if which == "session":
-                rounds[which].append(session_round(arguments, arguments.seconds))
-            else:
-                rounds[which].append(bench_lsl.one_round(which, arguments, arguments.seconds))
+    with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as lab:
+        own_lab(Path(lab))
+        for _ in range(arguments.rounds):
+            for which in chosen:
+                if which == "session":
+                    rounds[which].append(session_round(arguments, arguments.seconds))
+                else:
+                    rounds[which].append(bench_lsl.one_round(which, arguments, arguments.seconds))
     table = {which: row(found) for which, found in rounds.items()}
     print_table(arguments, table)
     if arguments.json:

@@ -41,7 +41,8 @@ class ExperimentDialog(QDialog):
         super().__init__(parent)
         self.experiment, self.path = experiment, path
         self.setWindowTitle(f"{path.name} – experiment")
-        self.resize(860, 860)
+        # never taller than the screen: the form scrolls, the buttons below it must stay in reach
+        self.resize(860, min(860, self.screen().availableGeometry().height() - 60))
         shown = draft_of(experiment)
         self.name = QLineEdit(shown.name)
         self.source = UseForm("sources", shown.source)
