@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from rtbci import model as models
 from rtbci import plugins
+from rtbci.asking import blamed_on, name_of
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, ModelMismatch, TransformError
 from rtbci.interfaces import Decoder, KnowsStream, Source, Transform
@@ -198,7 +199,9 @@ def make_pipeline(
         rows=rows,
     )
     if decoder is not None and isinstance(decoder, KnowsStream):
-        decoder.prepare(pipeline.info, pipeline.length, len(experiment.classes))
+        table = where(experiment, f'[[decoder]] "{config.name}"')
+        with blamed_on(f"{table}: {name_of(decoder)}.prepare"):
+            decoder.prepare(pipeline.info, pipeline.length, len(experiment.classes))
     return pipeline
 
 

@@ -20,7 +20,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.errors import DecoderError
+from rtbci.asking import log_probs_of
 from rtbci.evidence import Evidence
 from rtbci.gaps import find_gaps
 from rtbci.interfaces import Decoder, MarksBads, Source, Transform
@@ -349,7 +349,7 @@ class Pipeline:
         Raises
         ------
         DecoderError
-            When what the decoder returned is not ``(n_classes,)`` finite numbers.
+            When the decoder raises something, or what it returned is not ``(n_classes,)`` log-probabilities.
         """
         assert self.decoder is not None, "a pipeline without a decoder only cuts windows"
         event = window.marker is not None
@@ -359,7 +359,7 @@ class Pipeline:
         fresh = self.length if event else min(self.length, window.stop - self._newest_stop)
         self._newest_stop = window.stop
         window = replace(window, fresh=fresh)
-        log_probs = self._checked(self.decoder.predict(window))
+        log_probs = log_probs_of(self.decoder, window, len(self.plan.classes))
         evidence, claimed = self.evidence.add(log_probs, fresh)
         ready = self.source.now()
         flags = Flag.NONE
@@ -390,21 +390,6 @@ class Pipeline:
         )
         self.trials.add(decision.start, decision.stop, (decision, fresh))
         return decision
-
-    def _checked(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
-        result = np.asarray(log_probs, np.float64)
-        n_classes = len(self.plan.classes)
-        if result.shape != (n_classes,):
-            raise DecoderError(
-                f"{type(self.decoder).__name__}.predict returned an array of shape {result.shape}; "
-                f"it must return ({n_classes},) log-probabilities, one per class"
-            )
-        if not np.isfinite(result).all() or abs(float(np.exp(result).sum()) - 1.0) > 1e-6:
-            raise DecoderError(
-                f"{type(self.decoder).__name__}.predict returned {np.array2string(result, precision=4)}; "
-                "it must return finite logarithms of probabilities that sum to 1"
-            )
-        return result
 
     def decided_before(self) -> int:
         """Every window that stops at or before this sample has been handed out or left out."""

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from rtbci.asking import origin
 from rtbci.config_file import did_you_mean, kind_of, show
 from rtbci.config_file import names as listed
 from rtbci.errors import ConfigError, DecoderError, RtbciError, SourceError, TransformError
@@ -177,17 +177,11 @@ def _import_file(path: Path, what: str) -> ModuleType:
 
 
 def _origin(error: BaseException) -> str:
-    """``Type: message (file, line n)`` with the innermost place that is a file."""
-    text = " ".join(str(error).split())
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
-    outside = [f for f in frames if f.filename != __file__ and not f.filename.startswith(_IMPORTLIB)]
-    place = f" ({outside[-1].filename}, line {outside[-1].lineno})" if outside else ""
-    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+    """What went wrong, and where outside this module and Python's own import machinery."""
+    return origin(error, (__file__, *_IMPORTLIB))
 
 
-_IMPORTLIB = str(Path(importlib.__file__).parent)
+_IMPORTLIB = tuple(str(path) for path in Path(importlib.__file__).parent.glob("*.py"))
 
 
 def _attribute(module: ModuleType, attribute: str, what: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rtbci import assemble
 from rtbci.config import Experiment
+from rtbci.errors import ModelMismatch
 from rtbci.interfaces import Source
 from rtbci.model import Model, sha256
 from rtbci.pipeline import Pipeline
@@ -53,7 +54,10 @@ def replay(
         source: Source = source_of(experiment, recording, speed=speed, chunk=chunk)
         info = source.open()
         try:
-            fitted = assemble.fit_to_stream(models[config.name], info)
+            try:
+                fitted = assemble.fit_to_stream(models[config.name], info)
+            except ModelMismatch as error:
+                raise ModelMismatch(f'{model} (decoder "{config.name}") does not fit {recording}: {error}') from error
             notes += [note for note in info.notes if note not in notes]
             notes += [f"{config.name}: {note}" for note in fitted.notes]
             rows = min(chunk, LARGEST_READ)

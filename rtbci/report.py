@@ -59,12 +59,15 @@ def shuffled_accuracy(trials: Sequence[Trial], n_classes: int) -> float | None:
     return float(truth @ answer)
 
 
+AGE_PERCENTILES = ("p50", "p95", "p99")
+
+
 def percentiles(ages: Sequence[float]) -> dict[str, float] | None:
     """p50, p95 and p99 of ``ages`` (seconds), in milliseconds; None without any."""
     if not len(ages):
         return None
     values = np.percentile(np.asarray(ages) * 1e3, [50, 95, 99])
-    return {name: round(float(value), 3) for name, value in zip(("p50", "p95", "p99"), values, strict=True)}
+    return {name: round(float(value), 3) for name, value in zip(AGE_PERCENTILES, values, strict=True)}
 
 
 @dataclass(slots=True)
@@ -129,7 +132,7 @@ class DecoderTally:
                 "right": sum(t.claimed == t.truth for t in claimed),
                 "median_seconds": float(np.median([t.seconds_to_claim or 0.0 for t in claimed])) if claimed else None,
             },
-            "decision_age_ms": percentiles(self.ages),
+            "decision_age_ms": percentiles(self.ages) or dict.fromkeys(AGE_PERCENTILES),
             "windows": {
                 "decoded": self.decoded,
                 "skipped": self.skipped,
@@ -174,7 +177,7 @@ def as_text(report: dict[str, Any]) -> str:
             lines.append("  no finished trial with a known class")
         if decoder["trials_without_data"]:
             lines.append(f"  {decoder['trials_without_data']} trials had no whole window to decode")
-        if age:
+        if age["p50"] is not None:
             lines.append(f"  age      p50 {age['p50']:.1f} ms, p95 {age['p95']:.1f} ms, p99 {age['p99']:.1f} ms")
         lines.append(
             f"  windows  {windows['decoded']} decoded, {windows['skipped']} skipped, {windows['late']} late, "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +18,16 @@ from numpy.typing import NDArray
 
 from rtbci import assemble
 from rtbci import model as models
+from rtbci.asking import blamed_on, log_probs_of, name_of
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.config_file import show
-from rtbci.errors import ConfigError, DecoderError, SourceError
+from rtbci.errors import ConfigError, DecoderError, ModelError, SourceError
+from rtbci.interfaces import Decoder, KnowsStream
 from rtbci.model import Model
+from rtbci.pipeline import aligned_empty
 from rtbci.trials import Gatherer
-from rtbci.types import Samples, StreamInfo
+from rtbci.types import Samples, StreamInfo, Window
+from rtbci.weights import kind_of
 
 Progress = Callable[[str], None]
 
@@ -76,10 +79,26 @@ def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
         shared = {key: value for key, value in args.items() if key not in ("path", "speed", "chunk")}
     elif use == "lsl":  # what another source means by these names is its own business
         shared = {key: args[key] for key in ("channels", "type") if args.get(key)}
+        if _holds_stream(recording, args.get("name")):
+            shared["stream"] = args["name"]
     # names of live marker streams mean nothing in a format that does not keep them
-    if experiment.markers.streams is not None and (use == "file" or recording.suffix.lower() in (".xdf", ".xdfz")):
+    if experiment.markers.streams is not None and (use == "file" or _is_xdf(recording)):
         shared["markers"] = list(experiment.markers.streams)
     return FileSource(str(recording), **{**shared, **overrides})
+
+
+def _is_xdf(recording: Path) -> bool:
+    return recording.name.lower().endswith((".xdf", ".xdfz", ".xdf.gz"))
+
+
+def _holds_stream(recording: Path, name: object) -> bool:
+    """Whether ``recording`` is an XDF with a signal called ``name``: of two amplifiers the experiment's own is meant."""
+    if not isinstance(name, str) or not _is_xdf(recording) or not recording.is_file():
+        return False
+    from rtbci.sources.xdf_file import scan
+
+    streams, _ = scan(recording)
+    return any(stream.name == name and not stream.is_markers for stream in streams)
 
 
 def recordings_of(experiment: Experiment, given: Sequence[Path]) -> tuple[Path, ...]:
@@ -199,6 +218,16 @@ def _no_trial(
     )
 
 
+def _try_out(decoder: Decoder, data: TrainingSet, n_classes: int) -> None:
+    """Ask the fitted ``decoder`` about one window of each class: what cannot predict is refused now, not live."""
+    buffer = aligned_empty(data.windows.shape[2], data.windows.shape[1])
+    samples = buffer.T
+    samples.flags.writeable = False
+    for k in range(n_classes):
+        buffer[:] = data.windows[int(np.argmax(data.labels == k))].T
+        log_probs_of(decoder, Window(samples, 0, len(buffer) - 1, 0.0, 0.0, fresh=len(buffer)), n_classes)
+
+
 def train(
     experiment: Experiment, recordings: Sequence[Path], out: Path, progress: Progress = lambda text: None
 ) -> TrainReport:
@@ -213,8 +242,13 @@ def train(
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to train")
     models.check_writable(out)
+    for given in (*recordings, *([experiment.path] if experiment.path else [])):
+        if out.exists() and given.exists() and out.samefile(given):
+            raise ModelError(f"{out}: is what the model is made from, and would be lost; another path would be right")
     assemble.check_source(experiment, recordings[0])
     decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
+    for config in experiment.decoders:
+        kind_of(decoders[config.name], assemble.where(experiment, f'[[decoder]] "{config.name}"'))  # can it be saved?
     assemble.limit_threads()
     trained_on = [models.fingerprint(recording) for recording in recordings]
     fitted: dict[str, Model] = {}
@@ -224,21 +258,18 @@ def train(
     for config in experiment.decoders:
         data = collect(experiment, config, recordings, progress)
         decoder = decoders[config.name]
-        if hasattr(decoder, "prepare"):
-            decoder.prepare(data.info, data.windows.shape[2], len(experiment.classes))
+        table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
+        if isinstance(decoder, KnowsStream):
+            with blamed_on(f"{table}: {name_of(decoder)}.prepare"):
+                decoder.prepare(data.info, data.windows.shape[2], len(experiment.classes))
         n_windows, n_trials = len(data.labels), int(data.trial.max()) + 1
         progress(f"{config.name}: fitting on {n_windows} windows of {n_trials} trials")
-        try:
+        with blamed_on(f"{table}: {name_of(decoder)}.fit, given {n_windows} windows of {data.windows.shape[1:]},"):
             decoder.fit(data.windows, data.labels)
-        except DecoderError:
-            raise
-        except Exception as error:
-            table = assemble.where(experiment, f'[[decoder]] "{config.name}" use = "{config.use}"')
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            raise DecoderError(
-                f"{table}: failed to fit {n_windows} windows of shape {data.windows.shape[1:]}: "
-                f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-            ) from error
+        try:
+            _try_out(decoder, data, len(experiment.classes))
+        except DecoderError as error:
+            raise DecoderError(f"{table}: {error}") from error
         per_class = {
             name: {
                 "windows": int((data.labels == k).sum()),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from rtbci.asking import blamed_on, name_of
 from rtbci.errors import ModelError
 from rtbci.interfaces import Decoder, Saves
 
@@ -33,7 +35,7 @@ def kind_of(decoder: Decoder, what: str) -> str:
         return ESTIMATOR
     raise ModelError(
         f"{what}: {type(decoder).__name__} cannot be saved; it needs arrays() and restore() "
-        "(rtbci.interfaces.Saves), or to be a scikit-learn estimator"
+        "(rtbci.interfaces.Saves), or to be a scikit-learn estimator (use may name a function that returns one)"
     )
 
 
@@ -49,8 +51,12 @@ def to_bytes(decoder: Decoder, what: str) -> bytes:
     from safetensors.numpy import save
 
     assert isinstance(decoder, Saves)
+    with blamed_on(f"{what}: {name_of(decoder)}.arrays"):
+        given: object = decoder.arrays()
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ModelError(f"{what}: arrays() gave a {type(given).__name__}; numeric arrays by name would be right")
     # in C order, and copied with np.array: ascontiguousarray would give a scalar an axis
-    arrays = {name: np.array(value, order="C") for name, value in decoder.arrays().items()}
+    arrays = {name: np.array(value, order="C") for name, value in given.items()}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise ModelError(
@@ -71,7 +77,8 @@ def from_bytes(decoder: Decoder, data: bytes, what: str) -> None:
             arrays = dict(load(data))
         except SafetensorError as error:
             raise ModelError(f"{what}: its arrays are damaged ({error}); train it again") from error
-        decoder.restore(arrays)
+        with blamed_on(f"{name_of(decoder)}.restore"):
+            decoder.restore(arrays)
         return
     import skops.io
 

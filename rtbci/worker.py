@@ -197,8 +197,10 @@ class Worker:
                     pipeline.skip(window)
                     continue
                 decisions.ring.set_word(BUSY, time.monotonic_ns())
-                decision: Decision = pipeline.decode(window)
-                decisions.ring.set_word(BUSY, 0)
+                try:
+                    decision: Decision = pipeline.decode(window)
+                finally:
+                    decisions.ring.set_word(BUSY, 0)  # a worker that is dying of an exception does not hang
                 decisions.add(decision)
             self._tell_trials(pipeline.finished_trials(ended))
             self.counts = {
@@ -242,6 +244,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _last_words(folder, name, str(error), fatal=True)
         return 2
     except RtbciError as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)  # a plugin's own mistake: its author finds all of it in the log
         _last_words(folder, name, str(error), fatal=False)
         return 1
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its author is told where

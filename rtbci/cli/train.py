@@ -16,7 +16,7 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     "recordings",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A calibration recording; give the option once per file. Default: the path of a [source] with use = \"file\".",
+    help='A calibration recording; give the option once per file. Default: the path of a [source] with use = "file".',
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Model file to write, such as fists.rtbci.")
 def train(experiment: Path, recordings: tuple[Path, ...], out: Path, as_json: bool) -> None:

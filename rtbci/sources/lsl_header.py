@@ -56,7 +56,7 @@ class Header:
 
 
 def holds_markers(stream_type: str, is_text: bool) -> bool:
-    """Whether a stream is one of markers: all text is, whatever its type ("LSL_Marker_Strings"), and numbers where it says so.
+    """Whether a stream is one of markers: all text is, whatever its type ("LSL_Marker_Strings"); numbers where it says so.
 
     One rule for recordings and live streams, so that what was trained on is heard live.
     """
@@ -64,7 +64,7 @@ def holds_markers(stream_type: str, is_text: bool) -> bool:
 
 
 def kind_by_name(label: str) -> str | None:
-    """What a channel that is called ``label`` is, whatever it is said to be: eog, ecg, emg, stim or misc; None: no telling."""
+    """What the name says of a channel: eog, ecg, emg, stim or misc; None where it says nothing."""
     if _STIM_NAME.match(label):
         return "stim"
     by_name = _KIND_NAME.match(label)
@@ -203,7 +203,7 @@ def _kind(label: str, sent: str, stream_type: str, unit: str) -> str:
     by_name = kind_by_name(label)
     if kind in ("", "eeg", "meg", "misc") and by_name == "stim":
         return "stim"
-    if by_name is not None and (not kind or kind == "eeg" and by_name == "misc"):
+    if by_name is not None and (not kind or (kind == "eeg" and by_name == "misc")):
         return by_name
     kind = kind or _KINDS.get(stream_type.lower(), "misc")
     if kind == "meg":

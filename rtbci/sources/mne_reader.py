@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import SourceError
+from rtbci.sources.lsl_header import kind_by_name
 from rtbci.sources.reader import broken, check_names, chosen, code_of, header_wins
 from rtbci.types import STANDARD_UNITS, Channel, Marker, Samples, StreamInfo, Times
 

@@ -1,0 +1,69 @@
+"""Where code of a plugin is called: what it raises or returns wrongly becomes one line that names it, for its author."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci.errors import DecoderError, RtbciError
+from rtbci.interfaces import Decoder
+from rtbci.types import Window
+
+
+def origin(error: BaseException, apart_from: Container[str] = ()) -> str:
+    """``Type: message (file, line n)`` in one line, with the innermost place that is a file and not ``apart_from``."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [f for f in frames if not f.filename.startswith("<") and f.filename not in apart_from]
+    place = f" ({outside[-1].filename}, line {outside[-1].lineno})" if outside else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+@contextmanager
+def blamed_on(what: str) -> Iterator[None]:
+    """Turn whatever is raised within, even an attempt to end the program, into a DecoderError that begins with ``what``."""
+    try:
+        yield
+    except RtbciError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DecoderError(f"{what} raised {origin(error)}") from error
+
+
+def name_of(decoder: Decoder) -> str:
+    """How messages call ``decoder``: by its class, or by that of the scikit-learn estimator it is made around."""
+    return type(getattr(decoder, "estimator", decoder)).__name__
+
+
+def log_probs_of(decoder: Decoder, window: Window, n_classes: int) -> NDArray[np.float64]:
+    """What ``decoder`` says of ``window``: (n_classes,) float64 natural logarithms of probabilities that sum to 1.
+
+    Raises
+    ------
+    DecoderError
+        When it raises something, or what it returned is anything else.
+    """
+    name = name_of(decoder)
+    with blamed_on(f"{name}.predict"):
+        said: object = decoder.predict(window)
+    try:
+        result = np.asarray(said, np.float64)
+    except (TypeError, ValueError):
+        result = np.empty(0)
+    if result.shape != (n_classes,):
+        came = f"an array of shape {said.shape}" if isinstance(said, np.ndarray) else f"a {type(said).__name__}"
+        raise DecoderError(
+            f"{name}.predict returned {came}; it must return ({n_classes},) log-probabilities, one per class"
+        )
+    if not np.isfinite(result).all() or abs(float(np.exp(result).sum()) - 1.0) > 1e-6:
+        raise DecoderError(
+            f"{name}.predict returned {np.array2string(result, precision=4)}; "
+            "it must return finite logarithms of probabilities that sum to 1"
+        )
+    return result
