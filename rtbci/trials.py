@@ -7,7 +7,7 @@ counted in samples. Its answer is the class with most evidence accumulated over 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -84,11 +84,16 @@ class Gatherer(Generic[T]):
         self._unplaced: list[Marker] = []
         self._open: list[_Open] = []
         self._windows: deque[tuple[int, int, T]] = deque(maxlen=keep)
+        self._left_out: frozenset[float] = frozenset()
         self.without_data = 0
+
+    def leave_out(self, times: Collection[float]) -> None:
+        """Markers at these ``times`` have had their trial in an earlier run of the same session: they have no second one."""
+        self._left_out = frozenset(times)
 
     def add_marker(self, marker: Marker) -> None:
         """A marker became known; one that means no class is none of ours."""
-        if marker.label in self._truths:
+        if marker.label in self._truths and marker.time not in self._left_out:
             self._unplaced.append(marker)
 
     def add(self, start: int, stop: int, item: T) -> None:

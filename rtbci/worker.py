@@ -86,7 +86,7 @@ class Worker:
         self.model_path = Path(fields["models"][name])
         self.counts: dict[str, Any] = {"skipped": 0, "over_gap": 0, "without_data": 0}
         self.notes: tuple[str, ...] = ()
-        self._before = {"over_gap": 0, "without_data": 0}
+        self._over_gap_before = 0
         self._parent = os.getppid()
         self._told = 0.0
         self._trials_told: set[float] = set()
@@ -116,8 +116,8 @@ class Worker:
         self.notes = self.fitted.notes
         self._warm_up(info)
         decisions = self._decision_ring()
-        pipeline = self._begin(decisions, first=None if decisions.count == 0 else -1)
         self._remember_trials()
+        pipeline = self._begin(decisions, first=None if decisions.count == 0 else -1)
         self.say("live")
         try:
             self._decide(pipeline, decisions)
@@ -175,6 +175,8 @@ class Worker:
         newest = decisions.newest()
         if newest is not None:
             pipeline.forget_before(newest.start, newest.skipped)
+        # all markers of the session are heard again
+        pipeline.trials.leave_out(self._trials_told)
         self._source = source
         return pipeline
 
@@ -188,7 +190,7 @@ class Worker:
                 ended = True
             except Overrun as overrun:
                 print(f"{self.name}: too slow, {overrun}; beginning again with the newest samples", flush=True)
-                self._before = {"over_gap": self.counts["over_gap"], "without_data": self.counts["without_data"]}
+                self._over_gap_before = self.counts["over_gap"]
                 self._source.close()
                 pipeline = self._begin(decisions, first=-1)
                 continue
@@ -205,8 +207,8 @@ class Worker:
             self._tell_trials(pipeline.finished_trials(ended))
             self.counts = {
                 "skipped": pipeline.skipped,
-                "over_gap": self._before["over_gap"] + pipeline.over_hole,
-                "without_data": self._before["without_data"] + pipeline.trials.without_data,
+                "over_gap": self._over_gap_before + pipeline.over_hole,
+                "without_data": pipeline.trials.without_data,  # a second pipeline hears all markers again
             }
             if time.monotonic() - self._told > REPORT_SECONDS:
                 self.say("live")

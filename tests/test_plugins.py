@@ -167,7 +167,7 @@ def test_a_class_of_a_module_is_loaded_and_what_is_missing_named():
     assert 'no module "collections.abd" in collections' in message(
         ConfigError, plugins.load, "decoders", "collections.abd:X"
     )
-    assert "is a function; a class" in message(ConfigError, plugins.load, "decoders", "collections:namedtuple")
+    assert "a class, or a function that makes" in message(ConfigError, plugins.load, "decoders", "string:digits")
     for half in (":X", "collections:", ":"):
         assert "is no plugin" in message(ConfigError, plugins.load, "decoders", half)
 
@@ -285,3 +285,30 @@ def test_a_scikit_learn_classifier_is_adapted_as_it_stands(folder):
     assert 'did you mean "shrinkage"?' in refusal(
         folder, "sklearn.discriminant_analysis:LinearDiscriminantAnalysis", {"shrinkag": 0.1}
     )
+
+
+FUNCTIONS = """
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import make_pipeline
+
+fitted = make_pipeline(DummyClassifier())
+
+def most(strategy: str = "prior"):
+    return make_pipeline(DummyClassifier(strategy=strategy))
+
+def nothing():
+    return 3
+"""
+
+
+def test_a_function_that_returns_an_estimator_is_a_decoder_with_its_arguments_checked(folder):
+    (folder / "made.py").write_text(FUNCTIONS)
+    one, two = (make(folder, "./made.py:most", {"strategy": "uniform"}) for _ in range(2))
+    assert one.estimator is not two.estimator
+    assert one.estimator.named_steps["dummyclassifier"].strategy == "uniform"
+    assert 'takes no argument "stategy"; did you mean "strategy"?' in refusal(
+        folder, "./made.py:most", {"stategy": "x"}
+    )
+    assert "an integer came" in refusal(folder, "./made.py:most", {"strategy": 3})
+    assert "is a Pipeline; a class, or a function that makes a new one" in refusal(folder, "./made.py:fitted", {})
+    assert "nothing() gave a int, which) has no method fit" in refusal(folder, "./made.py:nothing", {}, DecoderError)

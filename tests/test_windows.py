@@ -88,6 +88,17 @@ def test_event_windows_wait_for_their_samples_and_come_in_order_of_their_end() -
     assert [(d.start, d.stop) for d in drain(windows, 1035)] == [(985, 1035)]
 
 
+def test_what_is_decided_ends_before_the_next_window_that_waits_to_be_taken() -> None:
+    windows = EventWindows(50, 0, None, located(100.0, 1000))
+    for time in (1.0, 3.0):
+        windows.add(Marker(time, "x"))
+    assert windows.decided_before(1000) == 149
+    assert windows.due(1000) is not None
+    assert windows.decided_before(1000) == 349
+    assert windows.due(1000) is not None
+    assert windows.decided_before(1000) == 1000
+
+
 def test_an_event_before_the_stream_is_missed_not_invented() -> None:
     windows = EventWindows(10, -50, None, located(100.0, 1000))
     windows.add(Marker(0.1, "x"))

@@ -32,6 +32,16 @@ def sending(*specs: dict[str, object]) -> Iterator[None]:
         process.communicate()
 
 
+@contextmanager
+def sending_apart(specs: list[dict[str, object]]) -> Iterator[None]:
+    """Each outlet in a process of its own, as two amplifiers would be."""
+    if not specs:
+        yield
+        return
+    with sending({"n": 4, "rate": 100.0, **specs[0]}), sending_apart(specs[1:]):
+        yield
+
+
 def write(folder: Path, source: str) -> Path:
     """Write an experiment with ``source`` as its [source] table."""
     path = folder / "experiment.toml"
@@ -56,7 +66,7 @@ def test_a_folder_that_holds_something_is_not_recorded_into(tmp_path: Path, shor
 def test_a_stream_that_does_not_come_is_told_with_what_is_in_sight(tmp_path: Path, stream_name: str) -> None:
     experiment = write(tmp_path, f'use = "lsl"\nname = "{stream_name}"\ntimeout = 1.0')
     with sending({"name": f"{stream_name} other", "type": "EEG", "n": 4, "rate": 100.0, "source_id": "x"}):
-        said = rtbci("run", experiment, "--headless", "--json")
+        said = rtbci("run", experiment, "--headless", "--seconds", 1, "--json")
     assert said.code == 2
     error = said.json["error"]
     assert f"no LSL stream with type = 'EEG', name = '{stream_name}' within 1 s" in error
@@ -73,8 +83,8 @@ def test_two_streams_that_match_are_told_apart_by_the_key_in_which_they_differ(
         {"name": f"{stream_name} {i}" if key == "name" else stream_name, "type": stream_name, "source_id": f"s{i}"}
         for i in (1, 2)
     ]
-    with contextmanager_of(both):
-        refusal = rtbci("run", experiment, "--headless", "--json")
+    with sending_apart(both):
+        refusal = rtbci("run", experiment, "--headless", "--seconds", 1, "--json")
     assert refusal.code == 2
     error = refusal.json["error"]
     assert f"2 LSL streams with type = '{stream_name}'" in error
@@ -82,16 +92,6 @@ def test_two_streams_that_match_are_told_apart_by_the_key_in_which_they_differ(
     assert "source_id 's2'" in error
     assert f"set {key} in [source]" in error
     assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
-
-
-@contextmanager
-def contextmanager_of(specs: list[dict[str, object]]) -> Iterator[None]:
-    """Each outlet in a process of its own: one process may give two outlets of a name, but LSL finds them by turns."""
-    if not specs:
-        yield
-        return
-    with sending({"n": 4, "rate": 100.0, **specs[0]}), contextmanager_of(specs[1:]):
-        yield
 
 
 FILES = {

@@ -162,18 +162,19 @@ def test_of_two_amplifiers_in_a_recording_the_one_that_the_experiment_names_is_m
     both = tmp_path / "both.xdf"
     writer = XdfWriter(both)
     times = np.arange(1000) / 160.0
-    for name, sign in (("amp 1", -1.0), ("amp 2", 1.0)):
+    for name, first in (("amp 1", 1000), ("amp 2", 0)):
         number = writer.add_stream(StreamHeader(name, "EEG", calibration.info.channels, 160.0, "float32"))
-        writer.write_samples(number, np.float32(sign) * calibration.samples[:1000], times)
+        writer.write_samples(number, calibration.samples[first : first + 1000], times)
     writer.close()
     experiment = tmp_path / "experiment.toml"
     replay = ("replay", experiment, "--model", trained.model, "--json", "--recording")
     experiment.write_text(EXPERIMENT)
     assert "2 signal streams" in rtbci(*replay, both).json["error"]
     experiment.write_text(EXPERIMENT.replace('type = "EEG"', 'type = "EEG"\nname = "amp 2"'))
-    straight, chosen = rtbci(*replay, short).json, rtbci(*replay, both).json
-    sha256 = chosen["decoders"]["riemann"]["decisions_sha256"]
-    assert sha256 == straight["decoders"]["riemann"]["decisions_sha256"]
+    hashes = {path.name: rtbci(*replay, path).json["decoders"]["riemann"]["decisions_sha256"] for path in (short, both)}
+    assert hashes["both.xdf"] == hashes["short.csv"]
+    experiment.write_text(EXPERIMENT.replace('type = "EEG"', 'type = "EEG"\nname = "amp 1"'))
+    assert rtbci(*replay, both).json["decoders"]["riemann"]["decisions_sha256"] != hashes["short.csv"]
 
 
 def test_replay_tells_a_person_the_same(trained: Trained, short: Path) -> None:

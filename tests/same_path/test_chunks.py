@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbci.pipeline import Pipeline, Plan
-from rtbci.report import DecisionHash
+from rtbci.replay import run
+from rtbci.report import DecisionHash, DecoderTally
 from rtbci.transforms.artifacts import MarkBad
 from rtbci.transforms.filters import BandPass
 from rtbci.transforms.resample import Resample
@@ -89,7 +91,7 @@ def recording() -> tuple[Samples, Times, list[Marker]]:
     return samples, times, markers
 
 
-def decide(chunks: Sequence[int], hop: float | None, late: int = 0) -> tuple[str, list[Trial], Pipeline, list]:
+def pipeline_of(chunks: Sequence[int], hop: float | None, late: int = 0) -> Pipeline:
     samples, times, markers = recording()
     plan = Plan(
         classes=("x", "y"),
@@ -102,7 +104,11 @@ def decide(chunks: Sequence[int], hop: float | None, late: int = 0) -> tuple[str
     )
     steps = [ReReference(), BandPass(4.0, 30.0), Resample(80.0), MarkBad(seconds=0.5)]
     source = Chunked(samples, times, markers, chunks, late)
-    pipeline = Pipeline(source, INFO, plan, steps, Sums(), rows=2000)
+    return Pipeline(source, INFO, plan, steps, Sums(), rows=2000)
+
+
+def decide(chunks: Sequence[int], hop: float | None, late: int = 0) -> tuple[str, list[Trial], Pipeline, list]:
+    pipeline = pipeline_of(chunks, hop, late)
     digest, trials, decisions, ended = DecisionHash(), [], [], False
     while not ended:
         try:
@@ -158,3 +164,15 @@ def test_decisions_carry_the_times_of_the_sources_newest_sample() -> None:
         assert decision.sample == -(-(decision.stop - 1) * 5 // 4)
         if decision.sample < 1180:  # before the clock was set back
             assert decision.ready_time >= decision.arrival_time >= decision.signal_time
+
+
+@pytest.mark.parametrize("hop", [0.1, None])
+def test_as_a_replay_or_in_training_no_trial_is_lost_when_many_windows_are_due_at_once(hop: float | None) -> None:
+    _, trials, _, decisions = decide([40], hop)
+    for chunk in (1, 2000):
+        pipeline = pipeline_of([chunk], hop)
+        tally = DecoderTally(("x", "y"))
+        found = run(pipeline, tally, lambda decision: None)
+        assert sorted(found, key=lambda t: t.time) == trials
+        assert tally.decoded == len(decisions)
+    assert len(trials) >= 3

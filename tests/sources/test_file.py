@@ -232,6 +232,7 @@ class TestCsv:
         np.testing.assert_array_equal(recording.samples, table[:, 1:6].astype(np.float32))
         assert recording.info.rate == 256.0
         assert recording.info.names == ("TP9", "AF7", "AF8", "TP10", "Right AUX")
+        assert [c.kind for c in recording.info.channels] == ["eeg"] * 4 + ["misc"]  # a socket, not an electrode
         rows = np.flatnonzero(table[:, 6])
         assert [m.code for m in recording.markers] == table[rows, 6].astype(int).tolist()
         np.testing.assert_array_equal([m.time for m in recording.markers], recording.times[rows])

@@ -308,6 +308,21 @@ def test_markers_of_several_streams_text_and_numbers(outlet, source, name):
     assert all(before - 0.1 < marker.time < lsl.now() for marker in found)
 
 
+def test_text_of_any_type_is_heard_as_markers_as_in_a_recording(outlet, source, name):
+    sender = outlet(
+        {"name": name, "rate": 250.0},
+        {"name": name + "-unity", "type": "LSL_Marker_Strings", "n": 1, "format": "string"},
+        {"name": name + "-gaze", "type": "Gaze", "n": 1, "format": "float32"},
+    )
+    lsl = source(name=name)
+    lsl.open()
+    assert {each for each in lsl.marker_streams if each.startswith(name)} == {name + "-unity"}
+    for line in ("-gaze 9", '-unity "switch,3,0,2"'):
+        sender.tell(f"mark {name}{line}")
+    (marker,) = wait_for_markers(lsl, 1)
+    assert (marker.stream, marker.label) == (name + "-unity", "switch,3,0,2")
+
+
 def test_named_marker_streams_only_and_one_that_appears_later(outlet, source, name):
     outlet({"name": name, "rate": 250.0}, {"name": name + "-other", "type": "Markers", "n": 1, "format": "string"})
     lsl = source(name=name, markers=[name + "-late"])

@@ -3,7 +3,7 @@
 import pytest
 
 from rtbci.errors import SourceError
-from rtbci.sources.lsl_header import read_header, unit_factor
+from rtbci.sources.lsl_header import holds_markers, kind_by_name, read_header, unit_factor
 
 
 def header(*channels):
@@ -42,9 +42,29 @@ def test_kinds_come_from_the_header_then_the_name_then_the_stream():
         ("Status", "EEG"),
         ("x", "Gyro"),
         ("TRIGGER", ""),
+        ("TRG", "EEG"),
+        ("AUX_RIGHT", "EEG"),
+        ("Right AUX", ""),
+        ("Fauxpas", "EEG"),
     ]
     read = read_header(header(*({"label": a, "type": b, "unit": "uV"} for a, b in labels)), len(labels), "EEG")
-    assert [c.kind for c in read.channels] == ["eeg", "eog", "ecg", "stim", "stim", "misc", "stim"]
+    assert [c.kind for c in read.channels] == [
+        *("eeg", "eog", "ecg", "stim", "stim", "misc", "stim", "stim", "misc", "misc", "eeg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [("Oz", None), ("EOG 061", "eog"), ("HEOG", "eog"), ("STI 014", "stim"), ("AUX1", "misc"), ("auxiliary", None)],
+)
+def test_a_name_tells_what_is_no_eeg(label, kind):
+    assert kind_by_name(label) == kind
+
+
+def test_text_is_markers_whatever_its_type_and_numbers_where_the_type_says_so():
+    assert holds_markers("LSL_Marker_Strings", is_text=True)  # Unity's
+    assert holds_markers("Markers", is_text=False)
+    assert not holds_markers("EEG", is_text=False)
 
 
 def test_neuromag_triplets_are_told_apart_by_name_and_by_unit():
