@@ -18,6 +18,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -207,6 +209,26 @@ class DecisionRing:
         self.ring.close()
 
 
+PREFIX = "rtbci-run-"
+LEFT_SECONDS = 60.0
+"""How long the run folder of a dead session stays, for a window that is still attached to it."""
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Whether the session of run folder ``path`` is dead, and has been for a while."""
+    if sys.platform == "win32":  # there, signal 0 ends a process instead of asking after it
+        return False
+    try:
+        status = json.loads((path / "status.json").read_text())
+        silent = time.time() - (path / "status.json").stat().st_mtime
+        os.kill(int(status["pid"]), 0)
+    except ProcessLookupError:
+        return silent > LEFT_SECONDS
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # another user's, one that is just being made, or none of ours
+    return False
+
+
 class RunFolder:
     """Paths and small files of one running session; see the module's drawing."""
 
@@ -215,10 +237,16 @@ class RunFolder:
 
     @classmethod
     def create(cls) -> RunFolder:
-        """Make a fresh one, readable by this user only, in memory where there is a tmpfs."""
+        """Make a fresh one, readable by this user only, in memory where there is a tmpfs.
+
+        What sessions that were killed have left there is removed: it takes up memory.
+        """
         base = Path("/dev/shm")
         root = base if os.access(base, os.W_OK) else Path(tempfile.gettempdir())
-        return cls(Path(tempfile.mkdtemp(prefix="rtbci-", dir=root)))
+        for left in root.glob(f"{PREFIX}*"):
+            if _is_left_behind(left):
+                shutil.rmtree(left, ignore_errors=True)
+        return cls(Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)))
 
     @classmethod
     def attach(cls, path: Path) -> RunFolder:

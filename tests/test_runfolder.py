@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +119,21 @@ def test_a_status_is_replaced_whole_and_absent_before(tmp_path: Path) -> None:
     replace_json(path, {"n": 2})
     assert read_json(path) == {"n": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a dead process is told by its signal 0")
+def test_what_a_killed_session_left_is_removed_and_what_a_living_one_uses_is_not() -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folders = {}
+    for name, pid, age in (("dead", dead.pid, 3600), ("just dead", dead.pid, 0), ("alive", os.getpid(), 3600)):
+        folders[name] = RunFolder.create().path
+        replace_json(folders[name] / "status.json", {"pid": pid})
+        os.utime(folders[name] / "status.json", (time.time() - age,) * 2)
+    fresh = RunFolder.create().path
+    assert {name for name, path in folders.items() if path.exists()} == {"just dead", "alive"}
+    for path in (*folders.values(), fresh):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def test_the_run_folder_of_an_ended_session_is_refused(tmp_path: Path) -> None:

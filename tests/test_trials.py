@@ -107,3 +107,14 @@ def test_wilson_interval_agrees_with_published_values() -> None:
     # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3 (score): 81/263 and 15/148
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+
+
+def test_after_a_restart_trials_that_were_told_are_neither_told_again_nor_counted_as_without_data() -> None:
+    trials = gatherer()
+    trials.leave_out({-5.0, 1.0})
+    for time in (-5.0, -3.0, 1.0, 6.0):  # two from before the restart, one told already, one to come
+        trials.add_marker(Marker(time, "T1"))
+    for start, stop in windows(0, 2000):
+        trials.add(start, stop, start)
+    assert [trial.marker.time for trial in trials.finished(2000)] == [6.0]
+    assert trials.without_data == 1
