@@ -157,10 +157,19 @@ class Pipeline:
             dwell=plan.dwell,
             time_constant=plan.time_constant,
         )
-        first, last = (round(seconds * rate) for seconds in plan.trial)
+        self.trial_span = self._trial_span(rate, offset)
+        self.trials: Gatherer[tuple[Decision, int]] = Gatherer(plan.labels, *self.trial_span, self.locate)
+
+    def _trial_span(self, rate: float, offset: int) -> tuple[int, int]:
+        """First sample of a trial and the one after its last, counted from its marker.
+
+        Sliding windows lie on a grid. One of the trial's own length would fit into it only when the marker falls on that
+        grid, so such a trial is made longer, by less than a hop: each has a window, whenever its marker comes.
+        """
         if self.hop is None:
-            first, last = offset, offset + self.length
-        self.trials: Gatherer[tuple[Decision, int]] = Gatherer(plan.labels, first, last, self.locate)
+            return offset, offset + self.length
+        first, last = (round(seconds * rate) for seconds in self.plan.trial)
+        return first, max(last, first + self.length + self.hop - 1)
 
     # ------------------------------------------------------------------ samples in
 

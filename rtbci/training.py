@@ -156,13 +156,10 @@ def collect(
             found = models.match(models.signature_of(picked), info).indices
             pipeline = assemble.make_pipeline(experiment, config, source, info, None, found, rows=8192)
             out = pipeline.info
-            plan = pipeline.plan
-            begin, end = (round(seconds * out.rate) for seconds in plan.trial)
-            if pipeline.hop is None:
-                begin, end = round(plan.offset * out.rate), round(plan.offset * out.rate) + pipeline.length
+            begin, end = pipeline.trial_span
             hop = pipeline.hop or pipeline.length
             keep = max(16, math.ceil((end - begin) / hop) + 16) if pipeline.hop else 4096
-            gatherer: Gatherer[Samples] = Gatherer(plan.labels, begin, end, pipeline.locate, keep=keep)
+            gatherer: Gatherer[Samples] = Gatherer(pipeline.plan.labels, begin, end, pipeline.locate, keep=keep)
             pipeline.on_marker = gatherer.add_marker
             minute, ended = -1, False
             while not ended:

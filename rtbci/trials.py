@@ -1,7 +1,8 @@
 """Trials: which windows belong to one, and what its answer is; the same code live, in replay and in training.
 
 A trial begins at the sample nearest to a class marker. Its windows lie wholly within ``[start, stop]`` seconds after it,
-counted in samples. Its answer is the class with most evidence accumulated over them, from nothing.
+counted in samples; a trial with less room than a window and a hop is that little longer (`rtbci.pipeline.Pipeline`).
+Its answer is the class with most evidence accumulated over its windows, from nothing.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ class Csp:
     def fit(self, windows: Samples, labels: NDArray[np.int64]) -> Csp:
         """Learn from ``windows`` (n_windows, n_channels, n_samples) float32 and ``labels`` (n_windows,)."""
         from mne.decoding import CSP
+        from mne.utils import use_log_level
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         check_training(windows, labels, self._n_classes)
@@ -65,7 +66,8 @@ class Csp:
             rank={"eeg": len(basis)},
         )
         try:
-            csp.fit(np.matmul(basis, samples), labels)
+            with use_log_level("error"):  # it tells of every class on stdout, which is the command's
+                csp.fit(np.matmul(basis, samples), labels)
             filters = np.asarray(csp.filters_[:n_components]) @ basis
             logs, floor = floored_logs((np.matmul(filters, samples) ** 2).mean(axis=2))
             classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(logs, labels)

@@ -27,6 +27,7 @@ MARKER_TYPES = frozenset(
     {"marker", "markers", "event", "events", "annotation", "annotations", "stim", "trigger", "triggers"}
 )
 """Stream types, in lower case, that hold markers (the XDF specification's, and those that are met in the field)."""
+_CODES_NAME = re.compile(r"^(STI\b|STI ?\d|STATUS$)", re.IGNORECASE)
 _STIM_NAME = re.compile(r"^(STI\b|STI ?\d|STIM|TRI?G|STATUS$)", re.IGNORECASE)
 _KIND_NAME = re.compile(r"^[HV]?(EOG|ECG|EMG)", re.IGNORECASE)
 _SPARE_NAME = re.compile(r"(^|[^A-Z])AUX([^A-Z]|$)", re.IGNORECASE)
@@ -201,7 +202,8 @@ def _kind(label: str, sent: str, stream_type: str, unit: str) -> str:
     """MNE's channel type, from what the header says, else from the name, else from the stream."""
     kind = _KINDS.get(sent.lower(), "misc" if sent else "")
     by_name = kind_by_name(label)
-    if kind in ("", "eeg", "meg", "misc") and by_name == "stim":
+    # a line that is called a trigger but sent as "misc" is the voltage on it (KIT), not a code
+    if (kind in ("", "eeg", "meg") and by_name == "stim") or (kind == "misc" and _CODES_NAME.match(label)):
         return "stim"
     if by_name is not None and (not kind or (kind == "eeg" and by_name == "misc")):
         return by_name

@@ -176,3 +176,14 @@ def test_as_a_replay_or_in_training_no_trial_is_lost_when_many_windows_are_due_a
         assert sorted(found, key=lambda t: t.time) == trials
         assert tally.decoded == len(decisions)
     assert len(trials) >= 3
+
+
+@given(at=st.floats(0.5, 3.5))
+@settings(max_examples=30, deadline=None)
+def test_a_trial_as_long_as_a_window_has_one_wherever_its_marker_falls(at: float) -> None:
+    samples = np.random.default_rng(1).normal(size=(500, 4)).astype(np.float32)
+    plan = Plan(classes=("x", "y"), labels={"x": 0, "y": 1}, window=0.8, hop=0.1, trial=(0.1, 0.9))
+    source = Chunked(samples, np.arange(500) / RATE, [Marker(at, "x")], [50])
+    pipeline = Pipeline(source, INFO, plan, [], Sums())
+    (trial,) = run(pipeline, DecoderTally(("x", "y")), lambda decision: None)
+    assert trial.windows == 1

@@ -46,10 +46,11 @@ def test_kinds_come_from_the_header_then_the_name_then_the_stream():
         ("AUX_RIGHT", "EEG"),
         ("Right AUX", ""),
         ("Fauxpas", "EEG"),
+        ("TRIGGER 001", "MISC"),
     ]
     read = read_header(header(*({"label": a, "type": b, "unit": "uV"} for a, b in labels)), len(labels), "EEG")
     assert [c.kind for c in read.channels] == [
-        *("eeg", "eog", "ecg", "stim", "stim", "misc", "stim", "stim", "misc", "misc", "eeg"),
+        *("eeg", "eog", "ecg", "stim", "stim", "misc", "stim", "stim", "misc", "misc", "eeg", "misc"),
     ]
 
 
