@@ -107,6 +107,12 @@ def _untrusted_types(data: bytes, decoder: HoldsEstimator, what: str) -> list[st
     allowed = sorted({*TRUSTED, *own})
     found: list[str] = skops.io.get_untrusted_types(data=data)
     foreign = sorted(name for name in found if name.partition(".")[0] not in allowed)
+    edited = [name for name in foreign if name.startswith("rtbci_file_")]
+    if edited and any(module.startswith("rtbci_file_") for module in own):
+        raise ModelError(
+            f"{what} was saved with another version of the decoder's file ({edited[0].partition('.')[2]} in it has been edited "
+            "since); train it again, or restore the file"
+        )
     if foreign:
         raise ModelError(
             f"{what} holds {', '.join(foreign)}, which no model file may bring; types of {', '.join(allowed)} may be in it"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# LSL stays on the loopback and apart from anything else on the machine; must stand before liblsl is loaded
-os.environ.setdefault("LSLAPICFG", str(ROOT / "tests" / "lsl_api.cfg"))
+# LSL stays on the loopback, and each run of the tests is a lab of its own: runs side by side do not hear each other's
+# markers. Must stand before liblsl is loaded; processes that tests start inherit it.
+_LAB = tempfile.NamedTemporaryFile("w", prefix="rtbci-lsl-", suffix=".cfg")  # noqa: SIM115 - as long as the run
+_LAB.write((ROOT / "tests" / "lsl_api.cfg").read_text().replace("rtbci-tests", f"rtbci-tests-{uuid.uuid4().hex}"))
+_LAB.flush()
+os.environ["LSLAPICFG"] = _LAB.name
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

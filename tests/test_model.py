@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from rtbci import model as models
+from rtbci import plugins
 from rtbci.config import Component, DecoderConfig
 from rtbci.errors import ModelError, ModelMismatch
 from rtbci.model import Signature, match, signature_of
@@ -407,3 +408,24 @@ def test_every_difference_stands_in_one_message():
 def test_a_difference_in_rate_alone_is_refused():
     with pytest.raises(ModelMismatch, match="4 channels at 160 Hz; the stream has 4 at 250 Hz; other rate"):
         match(signature_of(INFO), replace(INFO, rate=250.0))
+
+
+def test_a_model_of_an_edited_decoder_file_says_so(tmp_path):
+    file = tmp_path / "my.py"
+    file.write_text(
+        "from sklearn.dummy import DummyClassifier\nclass Mine(DummyClassifier):\n    pass\n", encoding="utf-8"
+    )
+
+    def make(use, args):
+        return plugins.make("decoders", use, args, tmp_path, "here")
+
+    decoder = make("./my.py:Mine", {})
+    windows = np.zeros((4, 2, 10), np.float32)
+    decoder.fit(windows, np.array([0, 1, 0, 1]))
+    signature = Signature(100.0, (Channel("a"), Channel("b")))
+    model = models.Model("mine", decoder, "./my.py:Mine", {}, ("x", "y"), signature, 1.0, 0.1)
+    models.save(tmp_path / "m.rtbci", {"mine": model})
+    assert models.load(tmp_path / "m.rtbci", make)["mine"].classes == ("x", "y")
+    file.write_text(file.read_text() + "# edited\n")
+    with pytest.raises(ModelError, match=r"another version of the decoder's file \(Mine in it has been edited since\)"):
+        models.load(tmp_path / "m.rtbci", make)
