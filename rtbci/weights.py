@@ -110,8 +110,8 @@ def _untrusted_types(data: bytes, decoder: HoldsEstimator, what: str) -> list[st
     edited = [name for name in foreign if name.startswith("rtbci_file_")]
     if edited and any(module.startswith("rtbci_file_") for module in own):
         raise ModelError(
-            f"{what} was saved with another version of the decoder's file ({edited[0].partition('.')[2]} in it has been edited "
-            "since); train it again, or restore the file"
+            f"{what} was saved with another version of the decoder's file ({edited[0].partition('.')[2]} in it has been "
+            "edited since); train it again, or restore the file"
         )
     if foreign:
         raise ModelError(

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # LSL stays on the loopback, and each run of the tests is a lab of its own: runs side by side do not hear each other's
 # markers. Must stand before liblsl is loaded; processes that tests start inherit it.
-_LAB = tempfile.NamedTemporaryFile("w", prefix="rtbci-lsl-", suffix=".cfg")  # as long as the run
+_LAB = tempfile.NamedTemporaryFile("w", prefix="rtbci-lsl-", suffix=".cfg")  # noqa: SIM115 - as long as the run
 _LAB.write((ROOT / "tests" / "lsl_api.cfg").read_text().replace("rtbci-tests", f"rtbci-tests-{uuid.uuid4().hex}"))
 _LAB.flush()
 os.environ["LSLAPICFG"] = _LAB.name
