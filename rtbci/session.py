@@ -17,8 +17,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -33,12 +31,14 @@ from rtbci.errors import ConfigError, RecordingError, SourceError
 from rtbci.interfaces import Source
 from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
-from rtbci.report import DecoderTally, percentiles
+from rtbci.report import DecoderTally
 from rtbci.ring import Ring
 from rtbci.runfolder import RunFolder, marker_to_json, replace_json, stream_to_json
+from rtbci.status import decoder_status, recording_status, stream_status
 from rtbci.supervision import WorkerProcess, wait_until_ready
 from rtbci.trials import Trial
 from rtbci.types import Decision, Marker, StreamInfo
+from rtbci.window_process import WindowProcess
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Session:
         self._until: float | None = None
         self._end_when_lost: float | None = None
         self._end_with_window = False
-        self._window: subprocess.Popen[bytes] | None = None
+        self._window: WindowProcess | None = None
         self._status_at = 0.0
         self._ring: Ring | None = None
         self.run_folder: RunFolder | None = None
@@ -132,7 +132,7 @@ class Session:
             control = ControlServer(self.run_folder, self._command)
             self._write_status()
             if window:
-                self._open_window()
+                self._window = WindowProcess(self.run_folder.path)
             self._say(f"looking for the stream of {self.experiment.name!r} …")
             info = self._open_source()
             for note in info.notes:
@@ -149,7 +149,8 @@ class Session:
             for worker in self._workers.values():
                 worker.finish(0.0)
                 worker.close()
-            self._close_window()
+            if self._window is not None:
+                self._window.close()
             if self._ring is not None:
                 self._ring.close()  # not sooner: the last status still counts what came
             shutil.rmtree(self.run_folder.path, ignore_errors=True)
@@ -380,7 +381,6 @@ class Session:
             message = message or acquisition.problem
         elif state == "starting":
             message = "decoders are loading; samples flow when they are ready"
-        offset = getattr(self.source, "clock_offset", None)
         return {
             "state": state,
             "time": self.source.now() if info is not None else time.monotonic(),
@@ -392,51 +392,18 @@ class Session:
             "seconds_left": None if self._until is None else max(0.0, self._until - time.monotonic()),
             "message": message,
             "experiment": str(self.experiment.path) if self.experiment.path else None,
-            "stream": {
-                "name": info.name if info else None,
-                "type": info.type if info else None,
-                "source_id": info.source_id if info else None,
-                "rate": info.rate if info else None,
-                "effective_rate": getattr(self.source, "effective_rate", None),
-                "clock_offset_ms": None if offset is None else offset * 1e3,
-            },
+            "stream": stream_status(info, self.source),
             "samples": {
                 "received": self._received(),
                 "lost": acquisition.lost_samples if acquisition else 0,
             },
             "gaps": self._n_gaps(),
             "last_sample_time": acquisition.last_time if acquisition else None,
-            "recording": {
-                "state": recorder.state if recorder else "off",
-                "path": str(recorder.path) if recorder else None,
-                "bytes": recorder.bytes if recorder else 0,
-                "seconds": recorder.seconds if recorder else 0.0,
-                "problem": recorder.problem if recorder else None,
+            "recording": recording_status(recorder),
+            "decoders": {
+                name: decoder_status(worker, self._tallies[name], self.experiment)
+                for name, worker in self._workers.items()
             },
-            "decoders": {name: self._decoder_status(name) for name in self._workers},
-        }
-
-    def _decoder_status(self, name: str) -> dict[str, Any]:
-        worker, tally = self._workers[name], self._tallies[name]
-        return {
-            "state": worker.state,
-            "restarts": worker.restarts,
-            "problem": worker.problem,
-            "decoded": tally.decoded,
-            "skipped": tally.skipped,
-            "late": tally.late,
-            "over_gap": tally.over_gap,
-            "age_ms": percentiles(tally.ages[-2000:]),
-            "classes": list(tally.classes),
-            "hop": worker.config.hop,
-            "window": worker.config.window,
-            "trials": len(tally.trials),
-            "trial_accuracy": tally.trial_accuracy,
-            "window_accuracy": tally.window_accuracy,
-            "chance": 1.0 / len(tally.classes),
-            "labels": {label: k for k, c in enumerate(self.experiment.classes) for label in self.experiment.classes[c]},
-            "threshold": self.experiment.evidence.threshold,
-            "trial": [self.experiment.trial.start, self.experiment.trial.stop],
         }
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -465,14 +432,8 @@ class Session:
         acquisition.add_marker(marker)
         return {"ok": True, "marker": marker_to_json(marker)}
 
-    # ------------------------------------------------------------------ the window
-
-    def _open_window(self) -> None:
-        assert self.run_folder is not None
-        self._window = subprocess.Popen([sys.executable, "-m", "rtbci_ui", str(self.run_folder.path)])
-
     def _watch_window(self) -> None:
-        if self._window is None or (code := self._window.poll()) is None:
+        if self._window is None or (code := self._window.ended()) is None:
             return
         self._window = None
         if code == 0 and self._end_with_window:
@@ -484,19 +445,6 @@ class Session:
             f"the window {how}; the session goes on. Ctrl-C ends it, "
             f"'rtbci attach {self.folder.path}' opens a window again"
         )
-
-    def _close_window(self) -> None:
-        """The window sees that the session has ended and closes by itself; one that does not is ended."""
-        if self._window is None:
-            return
-        try:
-            self._window.wait(3.0)
-        except subprocess.TimeoutExpired:
-            self._window.terminate()
-            try:
-                self._window.wait(2.0)
-            except subprocess.TimeoutExpired:
-                self._window.kill()
 
 
 def stop_on_signals(session: Session) -> None:

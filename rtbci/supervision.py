@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rtbci.config import DecoderConfig
 from rtbci.errors import RecordingError
@@ -73,7 +73,7 @@ class WorkerProcess:
         ]  # fmt: skip
         if (ring := self._attach()) is not None:
             ring.ring.set_word(BUSY, 0)  # one that died while it was deciding has left its note
-        with self._log_path.open("ab") as log_file:
+        with self._log() as log_file:
             self._process = subprocess.Popen(
                 command,
                 env={**os.environ, **ONE_THREAD},
@@ -83,6 +83,14 @@ class WorkerProcess:
             )
         self._started = time.monotonic()
         self.state = "starting"
+
+    def _log(self) -> IO[bytes]:
+        """Where the worker's output goes; a session folder that has vanished ends no session."""
+        try:
+            return self._log_path.open("ab")
+        except OSError as error:
+            log.error("decoder %s: its log cannot be written: %s", self.config.name, error.strerror)
+            return Path(os.devnull).open("ab")
 
     @property
     def pid(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,3 +196,36 @@ def test_a_slow_decoder_skips_old_windows_and_says_so(tmp_path: Path, stream_nam
     # the newest window is decided: no decision is older than two of them plus what the chunks add
     assert report["decoders"]["Slow"]["decision_age_ms"]["p95"] < 2000
     assert verified(session)["skipped"] == windows["skipped"]
+
+
+def test_a_session_folder_that_vanishes_stops_the_recording_loudly_and_nothing_else(
+    tmp_path: Path, stream_name: str, all_decoders: Path
+) -> None:
+    experiment = live.experiment(tmp_path, stream_name, "mdm")
+    session = tmp_path / "session"
+    with (
+        live.streaming(stream_name, "--loop", "--wait", 60),
+        live.running("run", experiment, "--model", all_decoders, "--headless", "--session", session) as process,
+    ):
+        live.wait_for(lambda: live.status_of(session).get("samples", {}).get("received", 0) > 480, 60, "samples")
+        run = live.run_folder_of(session)
+        assert run is not None
+        shutil.rmtree(session)
+
+        def status() -> dict:
+            return json.loads((run / "status.json").read_text())
+
+        stopped = live.wait_for(lambda: (s := status())["recording"]["state"] == "stopped" and s, 20, "a stopped recording")
+        assert stopped["recording"]["problem"]
+        before = stopped["decoders"]["mdm"]["decoded"]
+        live.wait_for(lambda: status()["decoders"]["mdm"]["decoded"] > before + 10, 20, "decisions to go on")
+        assert status()["state"] == "live"
+        (worker,) = live.child_pids(process.pid, "mdm")
+        live.kill(worker)  # its log and its model are gone with the folder: it cannot come back, the session stays
+        live.wait_for(lambda: status()["decoders"]["mdm"]["problem"], 20, "the worker to be missed")
+        received = status()["samples"]["received"]
+        live.wait_for(lambda: status()["samples"]["received"] > received + 160, 20, "samples to go on")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert "could not be completed" in out
