@@ -73,7 +73,8 @@ def _show(given: argparse.Namespace, size: tuple[int, int]) -> int:
     app = _application()
     run = Run(given.run_folder)
     window = MainWindow(run)
-    window.resize(*size)
+    free = window.screen().availableGeometry()  # never larger than the screen: what hangs over is not seen
+    window.resize(min(size[0], free.width()), min(size[1], free.height()))
     window.show()
     # the window's timer gives Python a turn often enough for these to be seen
     for number in (signal.SIGINT, signal.SIGTERM):
