@@ -124,6 +124,7 @@ def verify(path: Path, progress: Progress = lambda text: None) -> Verdict:
         ) from error
     experiment = config.loads(text, Path(experiment_path) if experiment_path else None)
     assemble.limit_threads()
+    _refuse_holes(folder)
     verdicts: dict[str, DecoderVerdict] = {}
     for name, model_name in fields.get("models", {}).items():
         # the copy in the folder is what ran, wherever the folder has been moved since
@@ -135,6 +136,24 @@ def verify(path: Path, progress: Progress = lambda text: None) -> Verdict:
         progress(f"{name}: {len(logged)} decisions in the log")
         verdicts[name] = _verify_decoder(experiment, experiment.decoder(name), model, folder, logged, progress)
     return Verdict(folder.path, verdicts)
+
+
+def _refuse_holes(folder: SessionFolder) -> None:
+    """Refuse a recording that the disk was too slow for: its samples are no longer numbered as they were live."""
+    if not folder.report.exists():
+        return  # the session was killed; what was recorded up to then is whole
+    try:
+        missed = int(json.loads(folder.report.read_text())["recording"]["samples_missed"])
+        stopped = json.loads(folder.report.read_text())["recording"]["problem"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordingError(
+            f"{folder.report} is not the report of a session ({error!r}); it has been changed"
+        ) from error
+    if missed and not stopped:
+        raise RecordingError(
+            f"{folder.recording} lacks {missed} samples that the disk was too slow for; what came after them cannot be "
+            "compared"
+        )
 
 
 def _read_log(path: Path) -> list[Decision]:

@@ -64,4 +64,35 @@ def list_plugins(as_json: bool) -> None:
     finish(result, "\n".join(lines), as_json)
 
 
+@command("rtbci plugins show band-pass", "rtbci plugins show tangent --json", name="show")
+@click.argument("name")
+def show_plugin(name: str, as_json: bool) -> None:
+    """Say what one decoder, transform or source does and which arguments it takes in the experiment file.
+
+    NAME is what `use` names; "package.module:Class" works too, for a decoder. The plugin is imported.
+    """
+    import inspect
+
+    from rtbci import plugins as found
+    from rtbci.errors import ConfigError
+
+    kinds = [kind for kind in found.KINDS if any(p.name == name for p in found.names(kind))]
+    if not kinds and ":" not in name:
+        known = sorted({p.name for kind in found.KINDS for p in found.names(kind)})
+        raise ConfigError(f'"{name}" is not installed; there are {", ".join(known)}')
+    results, lines = [], []
+    for kind in kinds or ["decoders"]:
+        made = found.load(kind, name, Path())
+        parameters = inspect.signature(made).parameters.values()
+        required = [p.name for p in parameters if p.default is p.empty]
+        optional = {p.name: p.default for p in parameters if p.default is not p.empty}
+        about = inspect.getdoc(made) or ""
+        results.append({"kind": kind, "name": name, "required": required, "optional": optional, "about": about})
+        lines += [f"{kind[:-1]} {name}"]
+        lines += [f"  {key}  (required)" for key in required] + [f"  {key} = {v!r}" for key, v in optional.items()]
+        lines += ["", about, ""]
+    finish({"plugins": results}, "\n".join(lines).rstrip(), as_json)
+
+
 plugins.add_command(list_plugins)
+plugins.add_command(show_plugin)

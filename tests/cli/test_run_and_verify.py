@@ -127,6 +127,15 @@ def test_verify_says_in_one_line_what_is_missing(harm, must_say: str, copy: Path
     assert str(copy) in said.refusal
 
 
+def test_a_recording_with_samples_missing_is_not_verified_as_if_it_were_whole(copy: Path) -> None:
+    report = json.loads((copy / "report.json").read_text())
+    report["recording"]["samples_missed"] = 12
+    (copy / "report.json").write_text(json.dumps(report))
+    assert "lacks 12 samples that the disk was too slow for" in rtbci("verify", copy).refusal
+    (copy / "report.json").write_text("{}")
+    assert "is not the report of a session" in rtbci("verify", copy).refusal
+
+
 def test_recover_leaves_a_whole_session_as_it_is(copy: Path) -> None:
     before = (copy / "recording.xdf").read_bytes()
     said = rtbci("recover", copy, "--json")

@@ -351,6 +351,16 @@ def test_plugins_list_names_what_can_be_used() -> None:
 HEAVY = {"pyriemann", "sklearn", "mne", "torch", "scipy", "numba", "pylsl", "rtbci_riemann", "rtbci_baseline"}
 
 
+def test_a_plugin_says_what_it_does_and_takes() -> None:
+    (shown,) = rtbci("plugins", "show", "band-pass", "--json").json["plugins"]
+    assert (shown["kind"], shown["required"], shown["optional"]) == ("transforms", ["low", "high"], {"order": 4})
+    assert "Butterworth" in shown["about"]
+    text = rtbci("plugins", "show", "band-pass").out
+    assert "low  (required)" in text
+    assert "order = 4" in text
+    assert "there are band-pass, bipolar" in rtbci("plugins", "show", "bandpass").refusal
+
+
 def test_plugins_are_listed_without_importing_one() -> None:
     code = (
         "import sys; from rtbci.cli import run; run(['plugins', 'list']); "

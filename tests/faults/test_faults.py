@@ -215,7 +215,9 @@ def test_a_session_folder_that_vanishes_stops_the_recording_loudly_and_nothing_e
         def status() -> dict:
             return json.loads((run / "status.json").read_text())
 
-        stopped = live.wait_for(lambda: (s := status())["recording"]["state"] == "stopped" and s, 20, "a stopped recording")
+        stopped = live.wait_for(
+            lambda: (s := status())["recording"]["state"] == "stopped" and s, 20, "a stopped recording"
+        )
         assert stopped["recording"]["problem"]
         before = stopped["decoders"]["mdm"]["decoded"]
         live.wait_for(lambda: status()["decoders"]["mdm"]["decoded"] > before + 10, 20, "decisions to go on")
