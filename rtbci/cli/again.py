@@ -33,6 +33,7 @@ class Speed(click.ParamType[float | None]):
     "rtbci replay experiment.toml --model fists.rtbci --recording S001R14.edf",
     "rtbci replay experiment.toml --model fists.rtbci --recording S001R14.edf --chunk 1 --json",
     name="replay",
+    short_help="Decode a recording as it would be live.",
 )
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option("--model", required=True, type=click.Path(path_type=Path), help="Model file made by 'rtbci train'.")
@@ -61,7 +62,11 @@ def replay(experiment: Path, model: Path, recording: Path, speed: float | None, 
     finish(result, report.as_text(result), as_json)
 
 
-@command("rtbci verify sessions/2026-11-23_21-54-03_fists-or-feet", name="verify")
+@command(
+    "rtbci verify sessions/2026-11-23_21-54-03_fists-or-feet",
+    name="verify",
+    short_help="Prove a session: decide again, compare.",
+)
 @click.argument("session", type=click.Path(path_type=Path))
 def verify(session: Path, as_json: bool) -> int:
     """Run a recorded session again and compare every decision with its log, bit for bit.
@@ -85,7 +90,11 @@ def verify(session: Path, as_json: bool) -> int:
     return 1 if verdict.total("different") else 0
 
 
-@command("rtbci recover sessions/2026-11-23_21-54-03_fists-or-feet", name="recover")
+@command(
+    "rtbci recover sessions/2026-11-23_21-54-03_fists-or-feet",
+    name="recover",
+    short_help="Close a killed session's recording.",
+)
 @click.argument("session", type=click.Path(path_type=Path))
 def recover(session: Path, as_json: bool) -> None:
     """Close the recording of a session that was killed; also takes an XDF file.

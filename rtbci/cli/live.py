@@ -145,6 +145,7 @@ def run_live(
     "rtbci run experiment.toml --model fists.rtbci --headless --seconds 120 --json",
     "rtbci run experiment.toml                        (records only: a calibration session)",
     name="run",
+    short_help="A live session: acquire, record, decode, show.",
 )
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option(
@@ -182,7 +183,12 @@ def run_session(
     finish(result, report.as_text(result), as_json)
 
 
-@command("rtbci demo", "rtbci demo --headless --seconds 60 --json", name="demo")
+@command(
+    "rtbci demo",
+    "rtbci demo --headless --seconds 60 --json",
+    name="demo",
+    short_help="A whole session with a simulated subject.",
+)
 @click.option("--headless", is_flag=True, help="No window: decisions are printed.")
 @click.option("--seconds", type=SECONDS, help="End by itself this long after the first sample.")
 @click.option("--session", "folder", type=click.Path(path_type=Path), help="Folder to record into (new or empty).")
@@ -276,7 +282,11 @@ def subject(name: str, seed: int) -> None:
     play(bundled.demo_subject(seed), name=name, wait=120.0, stop=stop)
 
 
-@command("rtbci attach sessions/2026-11-23_21-54-03_fists-or-feet", name="attach")
+@command(
+    "rtbci attach sessions/2026-11-23_21-54-03_fists-or-feet",
+    name="attach",
+    short_help="Open a window on a running session.",
+)
 @click.argument("session", type=click.Path(path_type=Path))
 def attach(session: Path, as_json: bool) -> int:
     """Open a window on a session that is running (after the first one was closed or died)."""
@@ -295,7 +305,7 @@ def attach(session: Path, as_json: bool) -> int:
     return 0 if code == 0 else 1
 
 
-@command("rtbci edit experiment.toml", name="edit")
+@command("rtbci edit experiment.toml", name="edit", short_help="Edit an experiment file in a window.")
 @click.argument("experiment", type=click.Path(path_type=Path))
 def edit(experiment: Path, as_json: bool) -> int:
     """Edit an experiment file in a window; comments and order are kept. A file that is not there is begun."""

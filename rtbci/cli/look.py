@@ -9,7 +9,12 @@ import click
 from rtbci.cli.output import command, example, finish
 
 
-@command("rtbci streams", "rtbci streams --wait 5 --json", name="streams")
+@command(
+    "rtbci streams",
+    "rtbci streams --wait 5 --json",
+    name="streams",
+    short_help="LSL streams in sight, rates and clock offsets.",
+)
 @click.option(
     "--wait", default=2.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to look for streams."
 )
@@ -26,7 +31,12 @@ def streams(wait: float, measure: float, as_json: bool) -> None:
     finish({"streams": [s.as_json() for s in found]}, lsl_discovery.as_text(found), as_json)
 
 
-@command("rtbci info sub-P001_run-001_eeg.xdf", "rtbci info S001R06.edf --json", name="info")
+@command(
+    "rtbci info sub-P001_run-001_eeg.xdf",
+    "rtbci info S001R06.edf --json",
+    name="info",
+    short_help="What a recording holds.",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 def info(file: Path, as_json: bool) -> None:
     """Say what a recording holds: streams, channels, rates, duration, gaps, markers.
@@ -39,12 +49,18 @@ def info(file: Path, as_json: bool) -> None:
     finish(summary.as_json(), summary.as_text(), as_json)
 
 
-@click.group(name="plugins", epilog=example("rtbci plugins list", "rtbci plugins list --json"))
+@click.group(
+    name="plugins",
+    short_help="Plugins: list them, show one.",
+    epilog=example("rtbci plugins list", "rtbci plugins list --json"),
+)
 def plugins() -> None:
     """Decoders, transforms and sources that can be named in an experiment."""
 
 
-@command("rtbci plugins list", "rtbci plugins list --json", name="list")
+@command(
+    "rtbci plugins list", "rtbci plugins list --json", name="list", short_help="What can be named in an experiment."
+)
 def list_plugins(as_json: bool) -> None:
     """List decoders, transforms and sources by name; none of them is imported."""
     from rtbci import plugins as found
@@ -64,7 +80,12 @@ def list_plugins(as_json: bool) -> None:
     finish(result, "\n".join(lines), as_json)
 
 
-@command("rtbci plugins show band-pass", "rtbci plugins show tangent --json", name="show")
+@command(
+    "rtbci plugins show band-pass",
+    "rtbci plugins show tangent --json",
+    name="show",
+    short_help="What one plugin does, and its arguments.",
+)
 @click.argument("name")
 def show_plugin(name: str, as_json: bool) -> None:
     """Say what one decoder, transform or source does and which arguments it takes in the experiment file.

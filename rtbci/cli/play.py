@@ -12,7 +12,12 @@ import click
 from rtbci.cli.output import clear_progress, command, finish, progress, say
 
 
-@command("rtbci stream S001R14.edf", "rtbci stream run-005_eeg.xdf --speed 4 --loop", name="stream")
+@command(
+    "rtbci stream S001R14.edf",
+    "rtbci stream run-005_eeg.xdf --speed 4 --loop",
+    name="stream",
+    short_help="Play a recording as LSL streams.",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.01, 1000), help="Times real time.")
 @click.option("--chunk", type=click.IntRange(1), help="Samples that are sent together; default: 20 ms of them.")

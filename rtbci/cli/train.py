@@ -9,7 +9,11 @@ import click
 from rtbci.cli.output import clear_progress, command, finish, progress
 
 
-@command("rtbci train experiment.toml --recording S001R06.edf --recording S001R10.edf --out fists.rtbci", name="train")
+@command(
+    "rtbci train experiment.toml --recording S001R06.edf --recording S001R10.edf --out fists.rtbci",
+    name="train",
+    short_help="Fit decoders on recordings; write a model.",
+)
 @click.argument("experiment", type=click.Path(path_type=Path))
 @click.option(
     "--recording",
