@@ -210,6 +210,8 @@ class DecisionRing:
 
 
 PREFIX = "rtbci-run-"
+ROOM_BYTES = 512 << 20
+"""Free space below which the tmpfs is left alone."""
 LEFT_SECONDS = 60.0
 """How long the run folder of a dead session stays, for a window that is still attached to it."""
 
@@ -242,7 +244,9 @@ class RunFolder:
         What sessions that were killed have left there is removed: it takes up memory.
         """
         base = Path("/dev/shm")
-        root = base if os.access(base, os.W_OK) else Path(tempfile.gettempdir())
+        # a container's tmpfs may be tiny; a ring on a disk is slower only when the memory for it is lacking
+        roomy = os.access(base, os.W_OK) and shutil.disk_usage(base).free >= ROOM_BYTES
+        root = base if roomy else Path(tempfile.gettempdir())
         for left in root.glob(f"{PREFIX}*"):
             if _is_left_behind(left):
                 shutil.rmtree(left, ignore_errors=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -119,6 +120,13 @@ def test_a_status_is_replaced_whole_and_absent_before(tmp_path: Path) -> None:
     replace_json(path, {"n": 2})
     assert read_json(path) == {"n": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_tmpfs_without_room_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=64 << 20))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert RunFolder.create().path.parent == tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a dead process is told by its signal 0")
