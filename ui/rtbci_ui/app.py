@@ -25,7 +25,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--edit", type=Path, metavar="EXPERIMENT", help="edit an experiment file instead")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a PNG of the window, then leave")
     parser.add_argument("--seconds", type=float, metavar="N", help="leave after N seconds (with --screenshot: 3)")
-    parser.add_argument("--size", default="1600x900", metavar="WxH", help="size of the window (default 1600x900)")
+    parser.add_argument(
+        "--size", metavar="WxH", help="size of the window (default 1600x900, or as much as the screen has)"
+    )
     return parser.parse_args(argv)
 
 
@@ -37,7 +39,7 @@ def _size(text: str) -> tuple[int, int] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed; return the exit code (2: it could not be shown, with one line on stderr)."""
     given = _arguments(argv)
-    size = _size(given.size)
+    size = _size(given.size or "1600x900")
     lacking = system.problem()
     complaint = f"{lacking}, or use --headless" if lacking else None
     if complaint is None and (given.run_folder is None) == (given.edit is None):
@@ -73,8 +75,10 @@ def _show(given: argparse.Namespace, size: tuple[int, int]) -> int:
     app = _application()
     run = Run(given.run_folder)
     window = MainWindow(run)
-    free = window.screen().availableGeometry()  # never larger than the screen: what hangs over is not seen
-    window.resize(min(size[0], free.width()), min(size[1], free.height()))
+    free = window.screen().availableGeometry()
+    if given.size is None:  # what hangs over the edge of the screen is not seen
+        size = min(size[0], free.width()), min(size[1], free.height())
+    window.resize(*size)
     window.show()
     # the window's timer gives Python a turn often enough for these to be seen
     for number in (signal.SIGINT, signal.SIGTERM):
