@@ -122,3 +122,28 @@ class Saves(Protocol):
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what wrote ``arrays``. Raises DecoderError when they cannot be its own."""
         ...
+
+
+@runtime_checkable
+class PredictsMany(Protocol):
+    """A decoder that takes a batch: replay asks it so, where it is faster."""
+
+    def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Log-probabilities (n_windows, n_classes) float64: row by row the very bits that ``predict`` gives.
+
+        ``windows`` (n_windows, n_channels, n_samples) float32 is a read-only view in which windows may overlap in memory
+        and begin on any address; ``starts`` (n_windows,) int64 are the absolute indices of their first samples.
+        """
+        ...
+
+
+@runtime_checkable
+class Adapts(Protocol):
+    """A decoder that learns while it runs, from trials whose label has become known (``adapt = true`` in its table).
+
+    Its ``arrays()`` then hold what it learnt so far, so that a session can keep and restore it.
+    """
+
+    def adapt(self, windows: Samples, label: int) -> None:
+        """Learn from the windows (n_windows, n_channels, n_samples) float32 of one trial that has ended."""
+        ...

@@ -24,6 +24,7 @@ class Trial:
 
     ``evidence`` holds the (natural) log posterior after the trial's last window; ``claimed`` the first class that the
     decision rule claimed within the trial (-1: it abstained throughout) and ``seconds_to_claim`` how long after the marker.
+    ``begin`` and ``end`` are absolute samples, counted after the transforms: the first of the trial and the one after its last.
     """
 
     time: float
@@ -35,6 +36,8 @@ class Trial:
     evidence: tuple[float, ...]
     claimed: int
     seconds_to_claim: float | None
+    begin: int = -1
+    end: int = -1
 
     def as_json(self) -> dict[str, Any]:
         """A line of the trial log."""
@@ -48,11 +51,16 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Gathered(Generic[T]):
-    """One complete trial: its marker, the class it stands for, its first sample, and what was added for its windows."""
+    """One complete trial: its marker, the class it stands for, and what was added for its windows.
+
+    ``begin`` is the sample nearest to the marker; the trial is the samples ``[first, last)``.
+    """
 
     marker: Marker
     truth: int
     begin: int
+    first: int
+    last: int
     items: tuple[T, ...]
 
 
@@ -113,7 +121,7 @@ class Gatherer(Generic[T]):
             first, last = trial.begin + self._first, trial.begin + self._last
             items = tuple(item for start, stop, item in self._windows if start >= first and stop <= last)
             if items:
-                gathered.append(Gathered(trial.marker, trial.truth, trial.begin, items))
+                gathered.append(Gathered(trial.marker, trial.truth, trial.begin, first, last, items))
             else:
                 self.without_data += 1
         return gathered
@@ -162,4 +170,6 @@ def answer(trial: Gathered[tuple[Decision, int]], evidence: Evidence, rate: floa
         evidence=tuple(posterior),
         claimed=claimed,
         seconds_to_claim=seconds,
+        begin=trial.first,
+        end=trial.last,
     )
