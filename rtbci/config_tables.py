@@ -20,7 +20,7 @@ from rtbci.experiment import (
     Trial,
 )
 
-_TOP = ("name", "source", "classes", "trial", "decoder", "evidence", "markers", "recording", "session")
+_TOP = ("name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session")
 _OWN = ("name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline")
 _OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows"})
 """Sensible names of a decoder's own arguments that look like a slip in one of ours."""
@@ -36,6 +36,7 @@ def experiment(top: Table, path: Path | None, text: str) -> Experiment:
     classes = _classes(top)
     trial = _trial(top)
     decoders = _decoders(top, trial)
+    _idle(top, classes, decoders)
     if decoders and len(classes) < 2:
         came = f"has {len(classes)} class{'es' * (not classes)}" if "classes" in top.values else "is missing"
         top.problems.add("[classes]", f'{came}; a decoder needs two or more, such as fists = ["T1"] and feet = ["T2"]')
@@ -83,6 +84,25 @@ def _classes(top: Table) -> dict[str, tuple[str, ...]]:
             labels.append(label)
         classes[name] = tuple(labels)
     return classes
+
+
+def _idle(top: Table, classes: dict[str, tuple[str, ...]], decoders: Sequence[DecoderConfig]) -> None:
+    """``[idle]``: add a last class without labels, for what lies between trials; it needs windows that slide."""
+    table = top.table("idle", 'with name = "idle"')
+    if table is None:
+        return
+    table.only(("name",))
+    name = table.text("name", "idle", example="idle")
+    if name in classes:
+        table.wrong("name", "is a class with markers already; another such as \"idle\" would be right")
+    for config in decoders:
+        if config.lock is not None:
+            top.problems.add(
+                "[idle]",
+                f'lies between trials, where decoder "{config.name}", locked to markers, has no window; '
+                "decoders with a hop, or no [idle], would be right",
+            )
+    classes.setdefault(name, ())
 
 
 def _trial(top: Table) -> Trial:
@@ -254,7 +274,8 @@ def as_tables(experiment: Experiment) -> dict[str, Any]:
     tables = {
         "name": experiment.name,
         "source": _component_table(experiment.source),
-        "classes": {name: list(labels) for name, labels in experiment.classes.items()},
+        "classes": {name: list(labels) for name, labels in experiment.classes.items() if labels},
+        "idle": None if experiment.idle is None else {"name": list(experiment.classes)[experiment.idle]},
         "trial": {"start": float(experiment.trial.start), "stop": float(experiment.trial.stop)},
         "decoder": [_decoder_table(config) for config in experiment.decoders],
         "evidence": {

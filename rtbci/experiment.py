@@ -124,6 +124,11 @@ class Experiment:
             raise ConfigError(f"{self.file}: {show(str(text))}: {error}; a full path would be right") from error
         return (self.base / path).resolve()
 
+    @property
+    def idle(self) -> int | None:
+        """Index of the class that has no markers: what lies between trials; None where there is none."""
+        return next((k for k, labels in enumerate(self.classes.values()) if not labels), None)
+
     def label_of(self, label: str) -> str | None:
         """Class that a marker with this ``label`` stands for, or None where it means no class."""
         return next((name for name, labels in self.classes.items() if label in labels), None)

@@ -8,6 +8,7 @@ import click
 
 from rtbci import __version__
 from rtbci.cli.again import recover, replay, verify
+from rtbci.cli.evaluate import evaluate
 from rtbci.cli.live import attach, demo, edit, run_session, subject
 from rtbci.cli.look import info, plugins, streams
 from rtbci.cli.output import run_command
@@ -35,6 +36,7 @@ def cli() -> None:
                        rtbci run EXPERIMENT --model MODEL
     Afterwards:        rtbci replay EXPERIMENT --model MODEL --recording FILE
                        rtbci verify SESSION
+    Which decoder:     rtbci evaluate EXPERIMENT --recording FILE --recording FILE ...
 
     Exit codes: 0 done, 1 different or failed, 2 bad input (one line says what is wrong and what would be right).
     """
@@ -49,6 +51,7 @@ for command in (
     run_session,
     attach,
     replay,
+    evaluate,
     verify,
     recover,
     edit,

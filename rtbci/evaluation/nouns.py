@@ -63,7 +63,7 @@ class Stretch:
     Attributes
     ----------
     recording : the recording's path, as text.
-    seconds : length of the part in seconds.
+    seconds, began : length of the part, and seconds of signal from the recording's first sample to the part's.
     time : (n,) float64, seconds from the part's begin to the end of each decision's window.
     log_probs, evidence : (n, n_classes) float64, natural logarithms: of the window alone, and accumulated.
     answer : (n,) int64, the class that is claimed, -1 while rtbci abstains.
@@ -83,6 +83,7 @@ class Stretch:
     trials: tuple[Trial, ...]
     spans: NDArray[np.float64]
     cues: NDArray[np.float64]
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def draft_of(experiment: Experiment) -> Draft:
     return Draft(
         name=experiment.name,
         source=Use(experiment.source.use, arguments_text(experiment.source.args)),
-        classes=tuple((name, ", ".join(labels)) for name, labels in experiment.classes.items()),
+        classes=tuple((name, ", ".join(labels)) for name, labels in experiment.classes.items() if labels),
         start=experiment.trial.start,
         stop=experiment.trial.stop,
         decoders=tuple(
@@ -115,6 +115,10 @@ def experiment_of(draft: Draft, before: Experiment) -> Experiment:
                 f'[classes]: two classes are called "{name}"; another name for one of them would be right'
             )
         classes[name] = tuple(label.strip() for label in labels.split(",") if label.strip())
+        if not classes[name]:
+            raise ConfigError(f'[classes] {name}: has no marker label; at least one such as "T1" would be right')
+    if before.idle is not None:
+        classes.setdefault(list(before.classes)[before.idle], ())  # the form leaves [idle] as it is
     known = {d.name: d for d in before.decoders}
     decoders = []
     for given in draft.decoders:

@@ -1,0 +1,161 @@
+"""Finished tasks on disk, one file each, so that an evaluation that was stopped goes on where it was.
+
+``tasks/KEY.npz`` holds an `Outcome`: its arrays, and everything else as JSON. KEY is a hash of all that the outcome depends
+on: the experiment, the decoder, the fold, the recordings' bytes, the controls, and the code of rtbci and of the plugins.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci import config, plugins
+from rtbci.errors import ConfigError, RtbciError
+from rtbci.evaluation.nouns import Outcome, Part, Stretch
+from rtbci.evaluation.task import Task
+from rtbci.trials import Trial
+
+ARRAYS = ("time", "log_probs", "evidence", "answer", "truth", "spans", "cues")
+
+
+def key_of(task: Task, contents: Mapping[Path, str]) -> str:
+    """What names ``task``: 40 hexadecimal digits. ``contents`` are the SHA-256 of the recordings by path."""
+    experiment = config.loads(task.text, task.path)
+    chosen = experiment.decoder(task.decoder)
+
+    def part(one: Part) -> list[Any]:
+        recorded = one.recorded
+        return [contents[recorded.path], recorded.subject, recorded.session, recorded.run, one.start, one.stop]
+
+    what = {
+        "decoder": asdict(chosen),
+        "source": asdict(experiment.source),
+        "classes": {name: list(labels) for name, labels in experiment.classes.items()},
+        "trial": asdict(experiment.trial),
+        "evidence": asdict(experiment.evidence),
+        "markers": asdict(experiment.markers),
+        "train": [part(one) for one in task.fold.train],
+        "test": [part(one) for one in task.fold.test],
+        "fold": [task.fold.name, task.fold.past],
+        "controls": [task.shuffles, task.seed],
+        "code": [code_of("rtbci"), *(_plugin_code(use, kind, experiment.base) for kind, use in _uses(chosen))],
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:40]
+
+
+def _uses(chosen: config.DecoderConfig) -> list[tuple[str, str]]:
+    return [("decoders", chosen.use), *(("transforms", step.use) for step in chosen.transforms)]
+
+
+def _plugin_code(use: str, kind: str, base: Path) -> str:
+    """A hash of the code behind the plugin ``use``: its package, or its file."""
+    if use.startswith((".", "/", "~")) or ".py:" in use:
+        path = (base / Path(use.rsplit(":", 1)[0]).expanduser()).resolve()
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else use
+    target = use if ":" in use else next((p.target for p in plugins.names(kind) if p.name == use), use)
+    return code_of(target.split(":")[0].split(".")[0])
+
+
+@functools.cache
+def code_of(package: str) -> str:
+    """A hash of the Python files of ``package``."""
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    if found is None or not found.origin:
+        return package
+    root = Path(found.origin)
+    files = sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(root.parent).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+class Store:
+    """The folder of finished tasks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "tasks"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"--out {folder}: cannot be made ({error.strerror}); a folder that you may write to would be right"
+            ) from error
+
+    def get(self, key: str) -> Outcome | None:
+        """The outcome of the task, or None where it has not been finished (or its file is damaged)."""
+        path = self.folder / f"{key}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return _outcome(json.loads(str(file["about"])), file)
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return None
+
+    def put(self, key: str, outcome: Outcome) -> None:
+        """Keep ``outcome``: whole or not at all."""
+        arrays: dict[str, NDArray[Any]] = {"shuffled": outcome.shuffled, "time_only": outcome.time_only}
+        for k, stretch in enumerate(outcome.stretches):
+            arrays |= {f"{name}_{k}": getattr(stretch, name) for name in ARRAYS}
+        temporary = self.folder / f".{key}.{os.getpid()}"
+        try:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(_about(outcome))), **arrays)
+            temporary.replace(self.folder / f"{key}.npz")
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise RtbciError(
+                f"{self.folder}: a finished task cannot be kept ({error.strerror}); a disk with room would be right"
+            ) from error
+
+
+def _about(outcome: Outcome) -> dict[str, Any]:
+    plain = {
+        field.name: getattr(outcome, field.name)
+        for field in fields(outcome)
+        if field.name not in ("stretches", "shuffled", "time_only")
+    }
+    plain["stretches"] = [
+        {
+            "recording": stretch.recording,
+            "seconds": stretch.seconds,
+            "began": stretch.began,
+            "trials": [trial.as_json() for trial in stretch.trials],
+        }
+        for stretch in outcome.stretches
+    ]
+    return plain
+
+
+def _outcome(about: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Outcome:
+    stretches: Sequence[dict[str, Any]] = about.pop("stretches")
+    about["classes"] = tuple(about["classes"])
+    about["notes"] = tuple(about["notes"])
+    return Outcome(
+        **about,
+        stretches=tuple(
+            Stretch(
+                recording=stretch["recording"],
+                seconds=stretch["seconds"],
+                began=stretch["began"],
+                trials=tuple(Trial.from_json(trial) for trial in stretch["trials"]),
+                **{name: arrays[f"{name}_{k}"] for name in ARRAYS},
+            )
+            for k, stretch in enumerate(stretches)
+        ),
+        shuffled=arrays["shuffled"],
+        time_only=arrays["time_only"],
+    )

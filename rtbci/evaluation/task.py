@@ -1,0 +1,145 @@
+"""One task: one decoder on one fold, trained, replayed through the live pipeline, with its controls beside it.
+
+A function of its arguments alone, so that it can run in another process or on another machine and be found again when an
+evaluation is resumed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci import assemble, config, training
+from rtbci import model as models
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.evaluation import controls
+from rtbci.evaluation.nouns import Fold, Outcome, Part, Stretch
+from rtbci.evaluation.stretch import OnePart, decide
+from rtbci.interfaces import Decoder, Saves
+from rtbci.report import DecisionHash
+from rtbci.training_set import Piece, TrainingSet, collect
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to do: the experiment's text and path (for relative plugin files), a decoder of it, a fold, and the controls."""
+
+    text: str
+    path: Path | None
+    decoder: str
+    fold: Fold
+    shuffles: int
+    seed: int
+    version: str
+
+    @property
+    def name(self) -> str:
+        """How a person calls it."""
+        return f"{self.decoder}, subject {self.fold.subject}, {self.fold.name}"
+
+
+def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
+    """Train on the fold's past, decide its test parts, and let the controls answer the same trials.
+
+    Raises
+    ------
+    RtbciError
+        In one line, as `rtbci train` and `rtbci replay` would say it.
+    """
+    assemble.limit_threads()
+    experiment = config.loads(task.text, task.path)
+    chosen = experiment.decoder(task.decoder)
+    data = collect(experiment, chosen, [_piece(part) for part in task.fold.train], progress)
+    started = time.perf_counter()
+    decoder = assemble.make_decoder(experiment, chosen)
+    training.fit(experiment, chosen, decoder, data)
+    fitted = time.perf_counter()
+    digest = DecisionHash()
+    stretches = _decide(experiment, chosen, decoder, data, task.fold.test, digest)
+    done = time.perf_counter()
+    progress(f"{task.name}: controls")
+    return Outcome(
+        decoder=chosen.name,
+        subject=task.fold.subject,
+        session=task.fold.session,
+        fold=task.fold.name,
+        past=task.fold.past,
+        classes=tuple(experiment.classes),
+        idle=experiment.idle,
+        window=chosen.window,
+        hop=chosen.hop,
+        stretches=stretches,
+        shuffled=_shuffled(experiment, chosen, data, task),
+        time_only=_time_only(data, stretches, task),
+        train_windows=len(data.labels),
+        train_trials=len(data.moments),
+        fit_seconds=fitted - started,
+        replay_seconds=done - fitted,
+        decisions_sha256=digest.hexdigest(),
+        notes=tuple(note for note in data.info.notes),
+    )
+
+
+def _piece(part: Part) -> Piece:
+    return Piece(part.recorded.path, part.start, part.stop)
+
+
+def _decide(
+    experiment: Experiment,
+    chosen: DecoderConfig,
+    decoder: Decoder,
+    data: TrainingSet,
+    parts: Sequence[Part],
+    digest: DecisionHash,
+) -> tuple[Stretch, ...]:
+    signature = models.signature_of(data.picked)
+    learnt = dict(decoder.arrays()) if isinstance(decoder, Saves) else None
+    stretches = []
+    for part in parts:
+        if learnt is not None:  # as a session does: each begins with the model, whatever another one has adapted
+            decoder = assemble.make_decoder(experiment, chosen)
+            assert isinstance(decoder, Saves)
+            decoder.restore({name: np.array(array) for name, array in learnt.items()})
+        stretches.append(decide(experiment, chosen, OnePart(decoder, signature, _piece(part)), digest))
+    return tuple(stretches)
+
+
+def _shuffled(experiment: Experiment, chosen: DecoderConfig, data: TrainingSet, task: Task) -> NDArray[np.int64]:
+    """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing: true labels leak."""
+    frozen = replace(chosen, adapt=False)
+    per_trial = np.array([data.labels[data.trial == k][0] for k in range(len(data.moments))], np.int64)
+    rows = []
+    for k in range(task.shuffles):
+        labels = controls.shuffle_labels(per_trial, task.seed + k)[data.trial]
+        decoder = assemble.make_decoder(experiment, chosen)
+        training.fit(experiment, frozen, decoder, replace(data, labels=labels))
+        stretches = _decide(experiment, frozen, decoder, data, task.fold.test, DecisionHash())
+        rows.append([trial.answer for stretch in stretches for trial in stretch.trials])
+    return np.array(rows, np.int64).reshape(len(rows), -1)
+
+
+def _time_only(data: TrainingSet, stretches: Sequence[Stretch], task: Task) -> NDArray[np.int64]:
+    """Answers (n_trials,) of a control that knows of a trial only when it comes."""
+    ordinal: dict[int, int] = {}
+    train = []
+    for k, (recording, seconds) in enumerate(data.moments):
+        number = int(recording)
+        ordinal[number] = ordinal.get(number, -1) + 1
+        train.append((number, float(seconds), ordinal[number], int(data.labels[data.trial == k][0])))
+    numbers = {part.recorded.path: i for i, part in enumerate(task.fold.train)}
+    test = []
+    for part, stretch in zip(task.fold.test, stretches, strict=True):
+        number = numbers.get(part.recorded.path, len(numbers))
+        before = ordinal.get(number, -1) + 1  # the same recording goes on where training stopped
+        for k, (trial, span) in enumerate(zip(stretch.trials, stretch.spans, strict=True)):
+            test.append((number, stretch.began + float(span[0]), before + k, trial.truth))
+        if number == len(numbers):
+            numbers[part.recorded.path] = number
+    return np.asarray(controls.time_only(train, test), np.int64)
