@@ -110,7 +110,9 @@ def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]
         step.use in ("pick", "bipolar") or (step.use == "re-reference" and step.args.get("channels"))
         for step in config.transforms
     )
-    left_out = {"stim"} if stim_only else AUXILIARY
+    left_out: frozenset[str] = frozenset({"stim"}) if stim_only else AUXILIARY
+    if any(step.use == "regress-eog" for step in config.transforms):
+        left_out = left_out - {"eog"}  # it needs the eyes to take them out, and takes them out of what comes after it
     kept = [i for i, c in enumerate(info.channels) if c.kind not in left_out and c.name not in info.bads]
     if not kept:
         kept = [i for i, c in enumerate(info.channels) if c.kind != "stim"]

@@ -1,7 +1,7 @@
 """The report at the end of a session or a replay: the same numbers from the same code, for a person and as JSON.
 
-Beside every accuracy stand the number of trials, the chance level, a Wilson interval, and what the same answers would
-score against shuffled labels.
+Beside every accuracy stand the number of trials, the chance levels, a Wilson interval, and what the same answers would
+score against shuffled labels. The measures are those of `rtbci.metrics`, as in an evaluation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rtbci import metrics
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
 
@@ -59,6 +61,29 @@ def shuffled_accuracy(trials: Sequence[Trial], n_classes: int) -> float | None:
     return float(truth @ answer)
 
 
+def truths(trials: Sequence[Trial]) -> NDArray[np.int64]:
+    """The class (n_trials,) int64 that each trial was of."""
+    return np.array([t.truth for t in trials], np.int64)
+
+
+def answers(trials: Sequence[Trial]) -> NDArray[np.int64]:
+    """The class (n_trials,) int64 that each trial was answered with."""
+    return np.array([t.answer for t in trials], np.int64)
+
+
+def posteriors(trials: Sequence[Trial], n_classes: int) -> NDArray[np.float64] | None:
+    """Probabilities (n_trials, n_classes) float64 after each trial; None where a trial has none on record."""
+    if any(len(t.evidence) != n_classes for t in trials):
+        return None
+    return np.exp(np.array([t.evidence for t in trials], np.float64).reshape(len(trials), n_classes))
+
+
+def guessing_level(n_trials: int, n_classes: int) -> float | None:
+    """Accuracy that guessing reaches in less than 5 % of cases; None where even all right would be guessed more often."""
+    level = metrics.binomial_level(n_trials, metrics.chance_level(n_classes))
+    return level if level <= 1.0 else None
+
+
 AGE_PERCENTILES = ("p50", "p95", "p99")
 
 
@@ -72,7 +97,11 @@ def percentiles(ages: Sequence[float]) -> dict[str, float] | None:
 
 @dataclass(slots=True)
 class DecoderTally:
-    """Counts what one decoder did, decision by decision and trial by trial."""
+    """Counts what one decoder did, decision by decision and trial by trial.
+
+    ``trial_seconds`` is the length of a trial, which the information transfer rate takes for the time of a decision;
+    without it there is no rate.
+    """
 
     classes: tuple[str, ...]
     trials: list[Trial] = field(default_factory=list)
@@ -85,6 +114,7 @@ class DecoderTally:
     problem: str | None = None
     ages: list[float] = field(default_factory=list)
     digest: DecisionHash = field(default_factory=DecisionHash)
+    trial_seconds: float | None = None
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
@@ -113,6 +143,21 @@ class DecoderTally:
             table[trial.truth, trial.answer] += 1
         return [[int(n) for n in row] for row in table]
 
+    @property
+    def measures(self) -> dict[str, float | None]:
+        """What the trials' answers are worth beyond their accuracy, and what guessing would be (`rtbci.metrics.score`)."""
+        n_classes, truth = len(self.classes), truths(self.trials)
+        found = metrics.score(
+            truth, answers(self.trials), posteriors(self.trials, n_classes), n_classes, self.trial_seconds
+        )
+        del found["accuracy"]  # stands in the report as trial_accuracy
+        return {
+            **found,
+            "decision_interval_s": self.trial_seconds,
+            "chance_binomial": guessing_level(len(self.trials), n_classes),
+            "chance_majority": metrics.majority_level(truth, n_classes),
+        }
+
     def as_json(self) -> dict[str, Any]:
         """What stands under ``decoders`` in the report."""
         right = sum(t.answer == t.truth for t in self.trials)
@@ -123,6 +168,7 @@ class DecoderTally:
             "trial_accuracy_ci95": list(wilson_interval(right, len(self.trials))) if self.trials else None,
             "chance": 1.0 / len(self.classes),
             "shuffled": shuffled_accuracy(self.trials, len(self.classes)),
+            **self.measures,
             "window_accuracy": self.window_accuracy,
             "trials": len(self.trials),
             "trials_without_data": self.without_data,
@@ -145,6 +191,23 @@ class DecoderTally:
         }
 
 
+MEASURES = (("balanced_accuracy", "balanced"), ("kappa", "kappa"), ("auc", "AUC"), ("nmcc", "nMCC"))
+
+
+def _measures_text(decoder: dict[str, Any]) -> str:
+    found = [f"{name} {decoder[key]:.3f}" for key, name in MEASURES if decoder[key] is not None]
+    if decoder["itr_bits_per_min"] is not None:
+        seconds = decoder["decision_interval_s"]
+        found.append(f"{decoder['itr_bits_per_min']:.1f} bits/min at a decision every {seconds:.2f} s")
+    return ", ".join(found)
+
+
+def _chance_text(decoder: dict[str, Any]) -> str:
+    level = decoder["chance_binomial"]
+    guessed = "too few trials to tell from guessing" if level is None else f"below {level:.3f} it may be guessing (5 %)"
+    return f"{guessed}; always the most frequent class {decoder['chance_majority']:.2f}"
+
+
 def as_text(report: dict[str, Any]) -> str:
     """The report for a person."""
     samples = report["samples"]
@@ -161,6 +224,8 @@ def as_text(report: dict[str, Any]) -> str:
                 f"(95 % interval {low:.2f} to {high:.2f}; chance {decoder['chance']:.2f}, "
                 f"shuffled labels {decoder['shuffled']:.2f})"
             )
+            lines.append(f"  chance   {_chance_text(decoder)}")
+            lines.append(f"  measures {_measures_text(decoder)}")
             lines.append(f"  windows  {decoder['window_accuracy']:.3f} right, within trials")
             width = max(len(c) for c in decoder["classes"])
             head = " ".join(f"{c:>{max(width, 5)}}" for c in decoder["classes"])

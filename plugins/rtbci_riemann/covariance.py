@@ -15,17 +15,17 @@ Each may be regularised: ``+ reg tr(C)/p I``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas
 
 from rtbci.errors import DecoderError
 from rtbci.types import Window
 from rtbci_riemann.aligned import aligned_zeros
-from rtbci_riemann.gram import BlockGram, Matrix
+from rtbci_riemann.gram import BlockGram
+from rtbci_riemann.stacks import Matrix, Workspace, diagonal, inner, padded
 from rtbci_riemann.subspace import true_subspace
 
 DIGITS_LOST = 100.0
@@ -52,9 +52,10 @@ class WindowCovariance:
         self.basis = basis
         self._gram = BlockGram(n_samples, offset, basis, quartic=estimator == "lwf")
         self.rank = self._gram.rank
-        self._covariance = aligned_zeros((self.rank, self.rank), order="F")
-        self._sum = aligned_zeros((self.rank,))
-        self._diagonal = self._covariance.T.reshape(-1)[:: self.rank + 1]
+        self._width = padded(self.rank)
+        self._room = Workspace()
+        self._ones = aligned_zeros((1, 1, self._width))
+        self._ones[...] = 1.0
 
     @classmethod
     def learn(cls, estimator: str, reg: float, windows: NDArray[np.float32]) -> WindowCovariance:
@@ -87,20 +88,33 @@ class WindowCovariance:
         return cls(estimator, reg, n_samples, offset, basis)
 
     def of(self, window: Window) -> Matrix:
-        """Covariance of ``window``, (rank, rank) float64, Fortran order, lower triangle only; a buffer that is reused.
+        """Covariance of ``window``, (1, rank, rank) float64, both triangles; a buffer that is reused.
 
         Raises DecoderError when the window has another shape than those of training.
         """
-        expected = (len(self.offset), self.n_samples)
-        if window.samples.shape != expected:
-            raise DecoderError(
-                f"a window of {window.samples.shape[0]} channels and {window.samples.shape[1]} samples; "
-                f"the decoder was fitted on {expected[0]} channels and {expected[1]} samples"
-            )
-        gram = self._gram.of(window.samples, window.start)
-        if self._mean_dominates(gram):
-            gram = self._gram.of_centred(window.samples)
-        return self._from_gram(gram)
+        self._check(window.samples.shape)
+        gram = self._gram.one(window.samples, window.start)
+        if self._mean_dominates(gram)[0]:
+            gram = self._gram.centred(window.samples)
+        return self._from_grams(gram)
+
+    def many(self, windows: NDArray[np.float32], starts: NDArray[np.int64]) -> Iterator[tuple[slice, Matrix]]:
+        """Covariances (n, rank, rank) of ``windows`` (n_windows, n_channels, n_samples), some at a time, with their slice.
+
+        Each is a buffer that is reused; what it holds are the bits that `of` gives for each window. Raises DecoderError.
+        """
+        self._check(windows.shape[1:])
+        for part, grams in self._gram.many(windows, starts):
+            for i in np.flatnonzero(self._mean_dominates(grams)):
+                grams[i] = self._gram.centred(windows[part.start + i])[0]
+            yield part, self._from_grams(grams)
+
+    def apart(self, windows: NDArray[np.float32]) -> Matrix:
+        """Covariances (n, rank, rank) of ``windows`` (n_windows, n_channels, n_samples), as if each began at index 0."""
+        covariances = np.empty((len(windows), self.rank, self.rank))
+        for part, some in self.many(windows, np.zeros(len(windows), np.int64)):
+            covariances[part] = some
+        return covariances
 
     def batch(self, windows: NDArray[np.float32]) -> Matrix:
         """Covariances of many windows by pyRiemann itself, (n_windows, rank, rank) float64, for fitting."""
@@ -115,55 +129,79 @@ class WindowCovariance:
             covariances = covariances + self.reg * mean_variance[:, None, None] * np.eye(self.rank)
         return covariances
 
-    def _mean_dominates(self, gram: Matrix) -> bool:
-        rank, n = self.rank, self.n_samples
-        squares = gram.diagonal()[:rank]
-        of_mean = gram[rank, :rank] ** 2 / n
-        return bool((of_mean > DIGITS_LOST * (squares - of_mean)).any())
+    def _check(self, shape: tuple[int, ...]) -> None:
+        if shape != (len(self.offset), self.n_samples):
+            raise DecoderError(
+                f"a window of {shape[0]} channels and {shape[1]} samples; "
+                f"the decoder was fitted on {len(self.offset)} channels and {self.n_samples} samples"
+            )
 
-    def _from_gram(self, gram: Matrix) -> Matrix:
+    def _mean_dominates(self, grams: Matrix) -> NDArray[np.bool_]:
+        """Of which windows the mean would cost digits, (n,)."""
         rank, n = self.rank, self.n_samples
-        covariance, total = self._covariance, self._sum
-        covariance[...] = gram[:rank, :rank]
-        total[...] = gram[rank, :rank]
-        fourth = self._centred_fourth(gram) if self.estimator == "lwf" else 0.0
-        blas.dsyr(-1.0 / n, total, a=covariance, lower=1, overwrite_a=1)
+        squares = diagonal(grams)[:, :rank]
+        of_mean = grams[:, rank, :rank] ** 2 / n
+        dominates: NDArray[np.bool_] = (of_mean > DIGITS_LOST * (squares - of_mean)).any(axis=1)
+        return dominates
+
+    def _from_grams(self, grams: Matrix) -> Matrix:
+        """Covariances (n, rank, rank) from a stack of Gram matrices, a view of a buffer."""
+        m, rank, n = len(grams), self.rank, self.n_samples
+        covariance, outer = (self._room.take(name, m, rank, self._width) for name in ("covariance", "outer"))
+        total = grams[:, rank, :rank]
+        covariance[:, :, :rank] = grams[:, :rank, :rank]
+        fourth = self._centred_fourth(grams, covariance) if self.estimator == "lwf" else np.zeros(m)
+        np.multiply((total / n)[:, :, None], total[:, None, :], out=outer[:, :, :rank])
+        covariance -= outer
         covariance *= 1.0 / (n - 1 if self.estimator == "cov" else n)
+        variances = diagonal(covariance)
         if self.estimator in ("oas", "lwf"):
-            mu = float(self._diagonal.sum()) / rank
-            shrinkage = self._shrinkage(mu, fourth)
-            covariance *= 1.0 - shrinkage
-            self._diagonal += shrinkage * mu
+            mu = self._sum(variances) / rank
+            shrinkage = self._shrinkage(mu, inner(covariance, covariance), fourth)
+            covariance *= (1.0 - shrinkage)[:, None, None]
+            variances += (shrinkage * mu)[:, None]
         if self.reg:
-            self._diagonal += self.reg * float(self._diagonal.sum()) / rank
-        return covariance
+            variances += (self.reg / rank * self._sum(variances))[:, None]
+        return covariance[:, :, :rank]
 
-    def _shrinkage(self, mu: float, fourth: float) -> float:
+    def _shrinkage(self, mu: Matrix, squares: Matrix, fourth: Matrix) -> Matrix:
+        """Shrinkage (n,) from the mean variances, the squared norms and the centred fourth-order sums, all (n,)."""
         p, n = self.rank, self.n_samples
         if p == 1:
-            return 0.0
-        lower = self._covariance.T.reshape(-1)
-        # the upper triangle is 0, so this is the sum over all entries of the symmetric matrix
-        squares = 2.0 * float(np.dot(lower, lower)) - float((self._diagonal**2).sum())
+            return np.zeros(len(mu))
         if self.estimator == "oas":
             a = squares / p**2
-            below = (n + 1.0) * (a - mu * mu / p)
-            return 1.0 if below == 0.0 else min((a + mu * mu) / below, 1.0)
-        d = (squares - p * mu * mu) / p
-        b = min((fourth / n - squares) / (p * n), d)
-        return 0.0 if b == 0.0 else b / d
+            above, below, otherwise = a + mu * mu, (n + 1.0) * (a - mu * mu / p), 1.0
+        else:
+            below, otherwise = (squares - p * mu * mu) / p, 0.0
+            above = np.minimum((fourth / n - squares) / (p * n), below)
+        share = np.divide(above, below, out=np.full(len(mu), otherwise), where=(below != 0.0) & (above != 0.0))
+        return np.minimum(share, 1.0)
 
-    def _centred_fourth(self, gram: Matrix) -> float:
-        rank, n = self.rank, self.n_samples
-        m = self._sum / n
-        u = float(np.dot(m, m))
-        squares = blas.dsymv(1.0, self._covariance, m, lower=1)  # still sum(x x') here
-        q_x, q_1, q_q = gram[rank + 1, :rank], float(gram[rank + 1, rank]), float(gram[rank + 1, rank + 1])
+    def _centred_fourth(self, grams: Matrix, products: Matrix) -> Matrix:
+        """``sum(|x-m|^4)`` (n,), ``products`` being the stack of ``sum(x x')``."""
+        rank, n, count = self.rank, self.n_samples, len(grams)
+        m, row = (self._room.take(name, count, 1, self._width) for name in ("mean", "row"))
+
+        def with_mean(values: Matrix) -> Matrix:
+            row[:, 0, :rank] = values
+            return inner(m, row)
+
+        m[:, 0, :rank] = grams[:, rank, :rank] / n
+        u = inner(m, m)
+        q_1, q_q = grams[:, rank + 1, rank], grams[:, rank + 1, rank + 1]
+        squares = np.matmul(m[:, :, :rank], products[:, :, :rank])[:, 0]
         return (
             q_q
-            + 4.0 * float(np.dot(m, squares))
+            + 4.0 * with_mean(squares)
             + n * u * u
-            - 4.0 * float(np.dot(m, np.ascontiguousarray(q_x)))
+            - 4.0 * with_mean(grams[:, rank + 1, :rank])
             + 2.0 * u * q_1
-            - 4.0 * u * float(np.dot(m, self._sum))
+            - 4.0 * u * with_mean(grams[:, rank, :rank])
         )
+
+    def _sum(self, values: Matrix) -> Matrix:
+        """Sums (n,) over the entries of each row of ``values`` (n, rank)."""
+        row = self._room.take("summed", len(values), 1, self._width)
+        row[:, 0, : self.rank] = values
+        return np.matmul(row, self._ones.transpose(0, 2, 1))[:, 0, 0]

@@ -2,44 +2,52 @@
 
 With ``x`` a sample (moved by a constant offset, and projected where the data lack rank), every estimator here needs
 ``sum(x x')``, ``sum(x)`` and, for Ledoit-Wolf, ``sum(q x)``, ``sum(q)``, ``sum(q q)`` with ``q = |x|^2``. All of them
-are entries of one Gram matrix, that of the rows ``[x, 1]`` or ``[x, 1, q]``: one `dsyrk` per block.
+are entries of one Gram matrix, that of the rows ``[x, 1]`` or ``[x, 1, q]``.
 
 A window ``[start, stop)`` is cut at multiples of the block length, counted absolutely, so that windows which overlap
-share their inner blocks::
+share their inner blocks, whatever the hop is::
 
     start        |  B  |  B  |  B  |   stop
-      [ head     |cached|cached|cached| tail ]
+      [ head     |shared|shared|shared| tail ]
 
-Nothing is ever subtracted from a running sum: the pieces are added in order of time, each computed from a copy in one
-aligned buffer. The result is therefore a function of the window's samples and its start, bit for bit, whatever was seen
-or skipped before; a cached block is used only if its samples are the same bytes.
+The inner blocks' matrices are added in order of time, then that of head and tail together (as many rows for every
+window, filled up with zeros). Nothing is ever subtracted from a running sum, and each piece is one product of aligned
+rows of one shape. The result is therefore a function of the window's samples and its start, bit for bit, whatever was
+seen or skipped before and in whatever company. Windows of a batch share blocks where they share memory; a block that is
+kept from one call of `BlockGram.one` to the next is used only if its samples are the same bytes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-from scipy.linalg import blas
 
 from rtbci_riemann.aligned import aligned_copy, aligned_zeros
+from rtbci_riemann.stacks import Matrix, Workspace, padded, stacked
 
-Matrix = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+AT_ONCE = 2**20
+"""Bytes of matrices that are worked on at once, so that they stay in a core's cache."""
 
 
 def block_length(n_samples: int) -> int:
     """Samples in a block, for windows of ``n_samples``.
 
-    Short blocks mean many matrices to add, long ones much to compute anew at the window's ends. At 64 channels adding a
-    block's matrix took 1.2 us and a block of 63 samples 11 us, about a sixth of a microsecond a sample: the sum of
-    ``1.2 n / B`` and ``0.17 B`` is least near ``sqrt(8 n)``, and flat around it.
+    Short blocks mean many matrices to add, long ones many rows at a window's ends to multiply anew: ``n mod B + B``. At
+    22 to 64 channels adding a matrix took as long as multiplying 5 to 11 rows, so the sum of ``8 n / B`` and
+    ``n mod B + B`` is made least, below the ``sqrt(8 n)`` at which it would be without the remainder.
     """
-    return max(8, math.isqrt(8 * n_samples))
+    longest = max(8, math.isqrt(8 * n_samples))
+    return min(range(max(8, longest // 2), longest + 1), key=lambda b: (8 * n_samples / b + n_samples % b + b, b))
 
 
 class BlockGram:
-    """Gram matrix of the rows ``[x, 1]`` (or ``[x, 1, |x|^2]``) of a window.
+    """Gram matrices of the rows ``[x, 1]`` (or ``[x, 1, |x|^2]``) of windows: stacks (n, width, padded(width)).
 
     Parameters
     ----------
@@ -55,86 +63,144 @@ class BlockGram:
         self.rank = self.n_channels if basis is None else len(basis)
         self.width = self.rank + 1 + int(quartic)
         self.block = block_length(n_samples)
+        self._padded = padded(self.width)
+        self._edge = min(n_samples, n_samples % self.block + self.block)
         self._offset = aligned_copy(offset, "C")
-        # (n_channels, rank): rows of samples are multiplied from the left
-        self._basis = None if basis is None else aligned_copy(basis.T, "C")
+        # (1, n_channels, rank): rows of samples are multiplied from the left
+        self._basis = None if basis is None else stacked(basis.T[None])
         self._quartic = quartic
-
-        self._moved = aligned_zeros((self.block, self.n_channels))
-        self._projected = aligned_zeros((self.block, self.rank))
-        self._rows = aligned_zeros((self.block, self.width))
-        self._piece = aligned_zeros((self.width, self.width), order="F")
-        self._total = aligned_zeros((self.width, self.width), order="F")
-        self._whole: tuple[Matrix, Matrix, Matrix] | None = None
+        self._room = Workspace()
+        self._at_once = max(4, min(128, AT_ONCE // (16 * self.width * self._padded)))
 
         n_slots = n_samples // self.block + 2
         self._starts: list[int | None] = [None] * n_slots
         self._seen = np.zeros((n_slots, self.block, self.n_channels), np.float32)
-        self._grams: Matrix = np.zeros((n_slots, self.width, self.width))
+        self._kept: Matrix = aligned_zeros((n_slots, self.width, self._padded))
 
-    def of(self, samples: NDArray[np.float32], start: int) -> Matrix:
-        """Gram matrix of ``samples`` (n_channels, n_samples) that begin at absolute index ``start``.
+    def one(self, samples: Float32, start: int) -> Matrix:
+        """The matrix of ``samples`` (n_channels, n_samples) that begin at absolute index ``start``.
 
         Returns
         -------
-        (width, width) float64 in Fortran order; its lower triangle is valid, the rest 0; a buffer that is reused.
+        (1, width, padded(width)) float64, both triangles; a buffer that is reused.
         """
-        rows = samples.T
-        total = self._total
+        block, n = self.block, self.n_samples
+        by_time = samples.T
+        head = min(-start % block, n)
+        n_blocks = (n - head) // block
+        inner_stop = head + n_blocks * block
+        total = self._room.take("totals", 1, self.width, self._padded)
         total[...] = 0.0
-        n, block = self.n_samples, self.block
-        at = min(-start % block, n)
-        if at:
-            total += self._compute(rows[:at])
-        while at + block <= n:
-            total += self._inner(rows[at : at + block], start + at)
-            at += block
-        if at < n:
-            total += self._compute(rows[at:])
+        for at in range(head, inner_stop, block):
+            total += self._inner(by_time[at : at + block], start + at)
+        edges = self._room.take("edges", 1, self._edge, self._padded)
+        edges[0, head + n - inner_stop :] = 0.0
+        if head:
+            lead = start % block
+            edges[0, :head] = self._rows(by_time[:head], lead, 1)[0, lead : lead + head]
+        if inner_stop < n:
+            edges[0, head : head + n - inner_stop] = self._rows(by_time[inner_stop:], 0, 1)[0, : n - inner_stop]
+        total += self._gram(edges, "edge grams")
         return total
 
-    def of_centred(self, samples: NDArray[np.float32]) -> Matrix:
-        """The same for samples from which their mean over the window is subtracted first, exactly, and without blocks."""
-        if self._whole is None:
-            n = self.n_samples
-            self._whole = (
-                aligned_zeros((n, self.n_channels)),
-                aligned_zeros((n, self.rank)),
-                aligned_zeros((n, self.width)),
-            )
-        moved, projected, rows = self._whole
-        moved[...] = samples.T
-        moved -= moved.mean(axis=0)
-        return self._syrk(moved, projected, rows, self._total)
+    def many(self, windows: Float32, starts: NDArray[np.int64]) -> Iterator[tuple[slice, Matrix]]:
+        """The matrices of ``windows`` (n_windows, n_channels, n_samples), some at a time.
 
-    def _inner(self, samples: NDArray[np.float32], start: int) -> Matrix:
+        Each stack is a buffer that is reused, and holds those of the windows in the slice that comes with it.
+        """
+        first = 0
+        for stop in [*self._breaks(windows, starts), len(windows)]:
+            while first < stop:
+                part = slice(first, min(stop, first + self._at_once))
+                yield part, self._run(windows[part], starts[part])
+                first = part.stop
+
+    def centred(self, samples: Float32) -> Matrix:
+        """`one` for samples from which their mean over the window is subtracted first, exactly, and without blocks."""
+        n = self.n_samples
+        moved = self._room.take("whole moved", 1, n, padded(self.n_channels))
+        rows = self._room.take("whole rows", 1, n, self._padded)
+        here = moved[0, :, : self.n_channels]
+        here[...] = samples.T
+        here -= here.mean(axis=0)
+        self._fill(rows, moved, n)
+        return self._gram(rows, "whole gram")
+
+    def _breaks(self, windows: Float32, starts: NDArray[np.int64]) -> list[int]:
+        """Windows that do not go on in the memory of the one before, or leave samples out between."""
+        steps = np.diff(starts)
+        goes_on = (steps * windows.strides[2] == windows.strides[0]) & (steps >= 0) & (steps <= self.n_samples)
+        return [int(i) + 1 for i in np.flatnonzero(~goes_on)]
+
+    def _run(self, windows: Float32, starts: NDArray[np.int64]) -> Matrix:
+        """`many` of windows that lie one behind the other in one stretch of memory."""
+        block, n = self.block, self.n_samples
+        origin = int(starts[0]) // block * block
+        lead, span = int(starts[0]) - origin, int(starts[-1] - starts[0]) + n
+        stretch = as_strided(windows[0].T, (span, self.n_channels), (windows.strides[2], windows.strides[1]))
+        # one block more than there are samples for: its rows are 0
+        rows = self._rows(stretch, lead, (lead + span) // block + 1)
+        heads = np.minimum(-starts % block, n)
+        n_blocks = (n - heads) // block
+        firsts = (starts - origin + heads) // block
+        grams = self._gram(rows[: int((firsts + n_blocks).max())], "blocks")
+        totals = self._room.take("totals", len(windows), self.width, self._padded)
+        for total, first, stop in zip(totals, firsts.tolist(), (firsts + n_blocks).tolist(), strict=True):
+            np.add.reduce(grams[first:stop], axis=0, out=total, initial=0.0)
+
+        tails = n - heads - n_blocks * block
+        at = np.arange(self._edge)[None, :]
+        begins, ends = (starts - origin)[:, None], (starts - origin + n - heads - tails)[:, None]
+        where = np.where(at < heads[:, None], begins + at, ends + at)
+        where[at >= (heads + tails)[:, None]] = len(rows) * block - 1
+        edges = self._room.take("edges", len(windows), self._edge, self._padded)
+        np.take(rows.reshape(-1, self._padded), where, axis=0, out=edges, mode="clip")
+        totals += self._gram(edges, "edge grams")
+        return totals
+
+    def _inner(self, samples: Float32, start: int) -> Matrix:
+        """The matrix of one whole block (n, n_channels), from the last calls where its bytes are the same."""
         slot = start // self.block % len(self._starts)
         # compared as integers: every bit counts, and a NaN equals itself
-        if self._starts[slot] == start and np.array_equal(self._seen[slot].view(np.int32), samples.view(np.int32)):
-            cached: Matrix = self._grams[slot].T
-            return cached
-        piece = self._compute(samples)
-        self._starts[slot] = start
-        self._seen[slot] = samples
-        self._grams[slot] = piece.T
+        if self._starts[slot] != start or not np.array_equal(self._seen[slot].view(np.int32), samples.view(np.int32)):
+            self._kept[slot] = self._compute(samples)
+            self._starts[slot] = start
+            self._seen[slot] = samples
+        return self._kept[slot]
+
+    def _compute(self, samples: Float32) -> Matrix:
+        piece: Matrix = self._gram(self._rows(samples, 0, 1), "block")[0]
         return piece
 
-    def _compute(self, samples: NDArray[np.float32]) -> Matrix:
+    def _rows(self, samples: Float32, lead: int, n_blocks: int) -> Matrix:
+        """Rows (n_blocks, block, padded) of ``samples`` (n, n_channels) from row ``lead`` on, the others 0; a buffer."""
         n = len(samples)
-        moved = self._moved[:n]
-        np.subtract(samples, self._offset, out=moved)
-        return self._syrk(moved, self._projected[:n], self._rows[:n], self._piece)
+        rows = self._room.take("rows", n_blocks, self.block, self._padded)
+        moved = rows
+        if self._basis is not None:
+            moved = self._room.take("moved", n_blocks, self.block, padded(self.n_channels))
+        for part in (rows, moved):
+            flat = part.reshape(n_blocks * self.block, -1)
+            flat[:lead] = 0.0
+            flat[lead + n :] = 0.0
+        flat = moved.reshape(n_blocks * self.block, -1)[lead : lead + n, : self.n_channels]
+        np.subtract(samples, self._offset, out=flat)
+        self._fill(rows, moved, n, lead)
+        return rows
 
-    def _syrk(self, moved: Matrix, projected: Matrix, rows: Matrix, out: Matrix) -> Matrix:
+    def _fill(self, rows: Matrix, moved: Matrix, n: int, lead: int = 0) -> None:
+        """Project ``moved`` into ``rows`` where there is a basis, and add the columns 1 and ``|x|^2``."""
         rank = self.rank
-        if self._basis is None:
-            rows[:, :rank] = moved
-        else:
-            np.dot(moved, self._basis, out=projected)
-            rows[:, :rank] = projected
-        rows[:, rank] = 1.0
+        if self._basis is not None:
+            np.matmul(moved[:, :, : self.n_channels], self._basis[:, :, :rank], out=rows[:, :, :rank])
+        elif moved is not rows:
+            rows[:, :, :rank] = moved[:, :, :rank]
+        here = rows.reshape(-1, self._padded)[lead : lead + n]
+        here[:, rank] = 1.0
         if self._quartic:
-            features = rows[:, :rank]
-            np.einsum("ij,ij->i", features, features, out=rows[:, rank + 1])
-        blas.dsyrk(1.0, rows.T, beta=0.0, c=out, lower=1, overwrite_c=1)
-        return out
+            np.einsum("ij,ij->i", here[:, :rank], here[:, :rank], out=here[:, rank + 1])
+
+    def _gram(self, rows: Matrix, name: str) -> Matrix:
+        """``rows' rows`` of each of a stack (n, n_rows, padded), (n, width, padded); a buffer called ``name``."""
+        out = self._room.take(name, len(rows), self.width, self._padded)
+        return np.matmul(rows[:, :, : self.width].transpose(0, 2, 1), rows, out=out)

@@ -32,6 +32,13 @@ def n_classes_of(windows: NDArray[np.float32], labels: NDArray[np.int64], declar
     return len(counts)
 
 
+def n_runs(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Runs of equal labels (n_classes,) in ``labels`` (n_windows,): windows of one trial follow each other."""
+    begins = np.concatenate([[True], labels[1:] != labels[:-1]])
+    counts: NDArray[np.int64] = np.bincount(labels[begins], minlength=n_classes)
+    return counts
+
+
 def fitting(what: str, fit: Callable[[], Fitted]) -> Fitted:
     """What ``fit`` returns; a numerical failure in a library becomes a DecoderError that says what failed."""
     try:

@@ -27,7 +27,9 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     required=True,
     help="A recording, a session folder of rtbci, a BIDS folder, or moabb:DATASET[/SUBJECTS]; once for each.",
 )
-@click.option("--decoder", "decoders", multiple=True, help="Evaluate this decoder of the experiment only; once for each.")
+@click.option(
+    "--decoder", "decoders", multiple=True, help="Evaluate this decoder of the experiment only; once for each."
+)
 @click.option(
     "--split",
     default="chronological",
@@ -38,7 +40,9 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     "--blocks", type=click.IntRange(2), help="Blocks in time that a subject's only recording is cut into.  [default: 5]"
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the report and of finished tasks.  [default: evaluations/NAME]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the report and of finished tasks.  [default: evaluations/NAME]",
 )
 @click.option(
     "--jobs",
@@ -47,9 +51,15 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     show_default="cores, at most 4",
     help="Processes on this machine.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler to send the tasks to, such as tcp://10.0.0.5:8786.")
 @click.option(
-    "--shuffles", type=click.IntRange(1), default=3, show_default=True, help="Times each decoder is trained on shuffled labels."
+    "--scheduler", metavar="ADDRESS", help="A Dask scheduler to send the tasks to, such as tcp://10.0.0.5:8786."
+)
+@click.option(
+    "--shuffles",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Times each decoder is trained on shuffled labels.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of shuffling, bootstrap and permutations.")
 @click.option(
@@ -64,7 +74,12 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     r"'(?P<subject>S\d+)R(?P<run>\d+)'.",
 )
 def evaluate(
-    experiment: Path, recordings: tuple[str, ...], decoders: tuple[str, ...], out: Path | None, as_json: bool, **settings: Any
+    experiment: Path,
+    recordings: tuple[str, ...],
+    decoders: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **settings: Any,
 ) -> int:
     """Train decoders on the past, replay the rest through the live pipeline, and report what a subject would have got.
 

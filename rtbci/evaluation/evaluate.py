@@ -5,18 +5,19 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rtbci import __version__, assemble
-from rtbci.config import Experiment
-from rtbci.errors import DecoderError
-from rtbci.evaluation import catalogue, flattery, guards, schedule, scores, splits, statistics
-from rtbci.evaluation.nouns import Fold, Outcome
-from rtbci.evaluation.report_html import Evaluated, write
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.errors import DecoderError, RtbciError
+from rtbci.evaluation import catalogue, cautions, flattery, schedule, scores, splits, statistics
+from rtbci.evaluation.evaluated import Evaluated
+from rtbci.evaluation.nouns import Fold
+from rtbci.evaluation.report_html import write
 from rtbci.evaluation.store import Store, key_of
 from rtbci.evaluation.survey import Surveyed, survey
 from rtbci.evaluation.task import Task
@@ -43,7 +44,7 @@ def evaluate(
     experiment: Experiment,
     recordings: Sequence[str],
     out: Path,
-    options: Options = Options(),  # noqa: B008 - frozen
+    options: Options = Options(),
     progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate the decoders of ``experiment`` on ``recordings`` and write the report into ``out``.
@@ -71,20 +72,29 @@ def evaluate(
                 experiment.text, experiment.path, config.name, fold, options.shuffles, options.seed, __version__
             )
             tasks[key_of(task, contents)] = task
+    progress("looking for confounds")
+    cautions_before = cautions.before_work(experiment, chosen, surveyed, folds, options.seed)
     store = Store(out)
-    outcomes, failed = schedule.run(
-        tasks, store, jobs=options.jobs, scheduler=options.scheduler, progress=progress
-    )
-    ordered = schedule.in_order(outcomes, tasks)
+    finished, failed = schedule.run(tasks, store, jobs=options.jobs, scheduler=options.scheduler, progress=progress)
+    ordered = finished.in_order()
     progress("counting")
-    evaluated = _evaluated(experiment, surveyed, folds, ordered, options)
-    evaluated = replace(
-        evaluated, failed=[{"task": one.task.name, "error": one.error} for one in failed], about=_about(experiment, surveyed)
+    summary = scores.summary(ordered, options.seed)
+    if options.flattery:
+        for name, one in _flattering(experiment, chosen, surveyed, options, progress).items():
+            if name in summary:
+                summary[name]["flattering"] = one
+    evaluated = Evaluated(
+        name=experiment.name,
+        split=options.split,
+        split_text=splits.SPLITS[options.split],
+        outcomes=tuple(ordered),
+        rows=[scores.row(outcome, options.seed) for outcome in ordered],
+        summary=summary,
+        comparisons=statistics.compare(ordered),
+        warnings=(*cautions_before, *cautions.after_work(ordered, options.seed)),
+        failed=[{"task": one.task.name, "error": one.error} for one in failed],
+        about=_about(experiment, surveyed, options),
     )
-    flattering = _flattering(experiment, surveyed, options, progress) if options.flattery else {}
-    for name, entry in evaluated.summary.items():
-        if name in flattering:
-            entry["flattering"] = flattering[name]
     progress("writing the report")
     report = write(out, evaluated)
     return {
@@ -95,27 +105,56 @@ def evaluate(
         "comparisons": evaluated.comparisons,
         "warnings": list(evaluated.warnings),
         "failed": evaluated.failed,
-        "resumed": len(tasks) - 0 if not tasks else sum(1 for _ in ()),
+        "resumed": finished.resumed,
         "report": str(report),
     }
 
 
-def _evaluated(
+def _flattering(
     experiment: Experiment,
+    chosen: Sequence[DecoderConfig],
     surveyed: Sequence[Surveyed],
-    folds: dict[str, Sequence[Fold]],
-    outcomes: Sequence[Outcome],
     options: Options,
-) -> Evaluated:
-    return Evaluated(
-        name=experiment.name,
-        split=options.split,
-        split_text=splits.SPLITS[options.split],
-        outcomes=tuple(outcomes),
-        rows=[scores.row(outcome, options.seed) for outcome in outcomes],
-        summary=scores.summary(outcomes, options.seed),
-        comparisons=statistics.compare(outcomes),
-        warnings=(),
-        failed=[],
-        about={},
-    )
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """What zero-phase filters and random folds would claim, by decoder: the mean over subjects."""
+    found: dict[str, dict[str, Any]] = {}
+    subjects = dict.fromkeys(one.recorded.subject for one in surveyed)
+    for config in chosen:
+        claims = []
+        for subject in subjects:
+            progress(f"{config.name}, subject {subject}: zero-phase filters and random folds")
+            own = [one.recorded for one in surveyed if one.recorded.subject == subject]
+            try:
+                claims.append(flattery.flattering(experiment, config, own, options.seed))
+            except RtbciError as error:  # told where its honest tasks failed too; the others go on
+                claims.append({"error": str(error)})
+        found[config.name] = _mean_of(claims)
+    return found
+
+
+def _mean_of(claims: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {"subjects": len(claims)}
+    for key in ("window_accuracy", "trial_accuracy", "auc"):
+        values = [one[key] for one in claims if one.get(key) is not None]
+        result[key] = sum(values) / len(values) if len(values) == len(claims) else None
+    errors = [one["error"] for one in claims if "error" in one]
+    return {**result, "error": errors[0]} if errors else result
+
+
+def _about(experiment: Experiment, surveyed: Sequence[Surveyed], options: Options) -> dict[str, str]:
+    import mne
+    import numpy
+    import pyriemann
+    import sklearn
+
+    versions = [("rtbci", __version__), *((m.__name__, m.__version__) for m in (numpy, sklearn, pyriemann, mne))]
+    return {
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions),
+        "seed": f"{options.seed}, {options.shuffles} shuffled-label controls for each fold",
+        "recordings": "\n".join(f"{one.recorded}: {one.recorded.path} (sha256 {one.sha256[:16]}…)" for one in surveyed),
+        "experiment": experiment.text,
+    }

@@ -97,7 +97,7 @@ class Outcome:
     stretches : one for each test part.
     shuffled : (n_shuffles, n_trials) int64: what the same decoder answered when it was trained on shuffled labels, for each
         trial of ``stretches`` in order.
-    time_only : (n_trials,) int64: answers of a control that knows only when a trial comes.
+    time_only : (n_trials,) int64: answers of a control that knows only when a trial comes; -1 where it was not asked (idle).
     """
 
     decoder: str

@@ -8,7 +8,7 @@ on; one whose worker dies is tried again elsewhere, as Dask does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,19 @@ class Failed:
 
     task: Task
     error: str
+
+
+@dataclass(slots=True)
+class Finished:
+    """The outcomes by key, of which ``resumed`` were there before."""
+
+    tasks: Mapping[str, Task]
+    outcomes: dict[str, Outcome]
+    resumed: int
+
+    def in_order(self) -> list[Outcome]:
+        """The outcomes in the order of their tasks, whichever was finished first."""
+        return [self.outcomes[key] for key in self.tasks if key in self.outcomes]
 
 
 @dataclass(slots=True)
@@ -66,8 +79,8 @@ def run(
     jobs: int = 1,
     scheduler: str | None = None,
     progress: Progress = lambda text: None,
-) -> tuple[dict[str, Outcome], list[Failed]]:
-    """Run the ``tasks`` (by key) that ``store`` does not have; the outcomes by key, and what failed.
+) -> tuple[Finished, list[Failed]]:
+    """Run the ``tasks`` (by key) that ``store`` does not have; what they came to, and which failed.
 
     Raises
     ------
@@ -81,9 +94,10 @@ def run(
             outcomes[key] = kept
     left = {key: task for key, task in tasks.items() if key not in outcomes}
     count = Count(len(tasks), len(outcomes), resumed=len(outcomes), started=time.monotonic())
+    finished = Finished(tasks, outcomes, len(outcomes))
     failed: list[Failed] = []
     if not left:
-        return outcomes, failed
+        return finished, failed
     if scheduler is None and min(jobs, len(left)) <= 1:
         results = _here(left, lambda text: progress(count.text(text)))
     else:
@@ -97,7 +111,7 @@ def run(
             failed.append(Failed(tasks[key], result))
             count.failed += 1
         progress(count.text(tasks[key].name))
-    return {key: outcomes[key] for key in tasks if key in outcomes}, failed
+    return finished, failed
 
 
 def attempt(task: Task, progress: Progress = lambda text: None) -> Outcome | str:
@@ -171,8 +185,3 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Any]:
                     "installed and the recordings are seen under the same paths"
                 )
             yield client
-
-
-def in_order(outcomes: Mapping[str, Outcome], tasks: Mapping[str, Task]) -> Sequence[Outcome]:
-    """The outcomes in the order of their tasks, whichever was finished first."""
-    return [outcomes[key] for key in tasks if key in outcomes]

@@ -77,7 +77,7 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
         hop=chosen.hop,
         stretches=stretches,
         shuffled=_shuffled(experiment, chosen, data, task),
-        time_only=_time_only(data, stretches, task),
+        time_only=_time_only(data, stretches, task, experiment.idle),
         train_windows=len(data.labels),
         train_trials=len(data.moments),
         fit_seconds=fitted - started,
@@ -125,21 +125,28 @@ def _shuffled(experiment: Experiment, chosen: DecoderConfig, data: TrainingSet, 
     return np.array(rows, np.int64).reshape(len(rows), -1)
 
 
-def _time_only(data: TrainingSet, stretches: Sequence[Stretch], task: Task) -> NDArray[np.int64]:
-    """Answers (n_trials,) of a control that knows of a trial only when it comes."""
+def _time_only(data: TrainingSet, stretches: Sequence[Stretch], task: Task, idle: int | None) -> NDArray[np.int64]:
+    """Answers (n_trials,) of a control that knows of a trial only when it comes; -1 for idle, which it is not asked about.
+
+    (That idle follows every trial is how idle is made, and gives nothing away.)
+    """
     ordinal: dict[int, int] = {}
     train = []
     for k, (recording, seconds) in enumerate(data.moments):
-        number = int(recording)
-        ordinal[number] = ordinal.get(number, -1) + 1
-        train.append((number, float(seconds), ordinal[number], int(data.labels[data.trial == k][0])))
+        label = int(data.labels[data.trial == k][0])
+        if label != idle:
+            number = int(recording)
+            ordinal[number] = ordinal.get(number, -1) + 1
+            train.append((number, float(seconds), ordinal[number], label))
     numbers = {part.recorded.path: i for i, part in enumerate(task.fold.train)}
-    test = []
+    test, asked = [], []
     for part, stretch in zip(task.fold.test, stretches, strict=True):
-        number = numbers.get(part.recorded.path, len(numbers))
-        before = ordinal.get(number, -1) + 1  # the same recording goes on where training stopped
-        for k, (trial, span) in enumerate(zip(stretch.trials, stretch.spans, strict=True)):
-            test.append((number, stretch.began + float(span[0]), before + k, trial.truth))
-        if number == len(numbers):
-            numbers[part.recorded.path] = number
-    return np.asarray(controls.time_only(train, test), np.int64)
+        number = numbers.setdefault(part.recorded.path, len(numbers))
+        for trial, span in zip(stretch.trials, stretch.spans, strict=True):
+            asked.append(trial.truth != idle)
+            if trial.truth != idle:  # in a recording that was trained on before, the count goes on
+                ordinal[number] = ordinal.get(number, -1) + 1
+                test.append((number, stretch.began + float(span[0]), ordinal[number], trial.truth))
+    answers = np.full(len(asked), -1, np.int64)
+    answers[np.array(asked, bool)] = controls.time_only(train, test)
+    return answers

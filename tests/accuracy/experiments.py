@@ -1,0 +1,166 @@
+"""The experiments of the accuracy table: what was recorded, how it is decoded, and how it is split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.accuracy import material
+
+MI_BAND = '{ use = "band-pass", low = 8.0, high = 30.0 }'
+WIDE_BAND = '{ use = "band-pass", low = 4.0, high = 40.0 }'
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of recordings: an experiment's text, its recordings, and how they are split."""
+
+    name: str
+    text: str
+    recordings: Callable[[Path, Path], Sequence[Path]]
+    split: str
+    blocks: int | None = None
+
+
+def experiment(name: str, classes: str, trial: tuple[float, float], decoders: Sequence[str], source: str = "") -> str:
+    """The TOML of an experiment with these tables."""
+    return (
+        f'name = "{name}"\n[source]\nuse = "lsl"\n{source}\n[classes]\n{classes}\n'
+        f"[trial]\nstart = {trial[0]}\nstop = {trial[1]}\n" + "\n".join(decoders)
+    )
+
+
+def sliding(name: str, use: str, transforms: str, window: float = 2.0, hop: float = 0.1, extra: str = "") -> str:
+    """One ``[[decoder]]`` with sliding windows."""
+    return (
+        f'[[decoder]]\nname = "{name}"\nuse = "{use}"\nwindow = {window}\nhop = {hop}\n{extra}\n'
+        f"transforms = [{transforms}]\n"
+    )
+
+
+def locked(name: str, use: str, transforms: str, window: float, offset: float, extra: str = "") -> str:
+    """One ``[[decoder]]`` that is locked to markers."""
+    return (
+        f'[[decoder]]\nname = "{name}"\nuse = "{use}"\nlock = "marker"\nwindow = {window}\noffset = {offset}\n{extra}\n'
+        f"transforms = [{transforms}]\n"
+    )
+
+
+def motor_imagery(window: float, wide: bool = True, acm: bool = True, before: str = "") -> list[str]:
+    """The decoders that apply to motor imagery."""
+    band, broad = before + MI_BAND, before + WIDE_BAND
+    decoders = [
+        sliding("mdm", "mdm", band, window),
+        sliding("fgmdm", "fgmdm", band, window),
+        sliding("tangent", "tangent", band, window),
+        sliding("tangent-svm", "tangent", band, window, extra='classifier = "svm"'),
+        sliding("tangent-lda", "tangent", band, window, extra='classifier = "lda"'),
+        sliding("tangent-recentred", "tangent", band + ', { use = "recentre" }', window),
+        sliding("tangent-adapting", "tangent", band, window, extra="adapt = true"),
+        sliding("csp", "csp", band, window),
+    ]
+    if wide:
+        decoders.append(sliding("fbcsp", "fbcsp", broad, window))
+    if acm:
+        decoders.append(sliding("acm", "acm", band, window, extra="order = 3\nlag = 4"))
+    return decoders
+
+
+def s001(runs: Sequence[str]) -> Callable[[Path, Path], list[Path]]:
+    """Runs of PhysioNet's subject 1."""
+    return lambda data, folder: [data / "eegmmidb_S001" / f"S001R{run}.edf" for run in runs]
+
+
+def xdf(subject: str, session: str) -> Callable[[Path, Path], list[Path]]:
+    """All runs of a session of the two-dimensional motor imagery data."""
+    return lambda data, folder: sorted((data / "mi_errp_xdf_2d" / subject / session / "eeg").glob("*.xdf"))
+
+
+def ssvep(subject: str) -> Callable[[Path, Path], list[Path]]:
+    """Both recordings of a subject."""
+    return lambda data, folder: sorted((data / "ssvep_exo" / f"subject{subject}").glob("*_raw.fif"))
+
+
+def muse(subject: str) -> Callable[[Path, Path], list[Path]]:
+    """All recordings of the N170 session, in order of their date."""
+    return lambda data, folder: sorted(
+        (data / "muse_eegnotebooks" / "data" / "visual" / "N170" / f"subject{subject}").rglob("*.csv")
+    )
+
+
+NAMES = 'channels = ["Fz", "C3", "Cz", "C4", "Pz", "PO7", "PO8", "EOG"]'
+CENTRAL = '{ use = "pick", channels = ["Fz", "C3", "Cz", "C4", "Pz"] }, '
+SCALP = '{ use = "pick", channels = ["Fz", "C3", "Cz", "C4", "Pz", "PO7", "PO8"] }, '
+
+
+def settings() -> list[Setting]:
+    """All of them."""
+    found = []
+    for name, runs, classes in (
+        ("S001 fists/feet", ("06", "10", "14"), 'fists = ["T1"]\nfeet = ["T2"]'),
+        ("S001 fists/feet/rest", ("06", "10", "14"), 'fists = ["T1"]\nfeet = ["T2"]\nrest = ["T0"]'),
+        ("S001 fists/feet with idle", ("06", "10", "14"), 'fists = ["T1"]\nfeet = ["T2"]\n[idle]'),
+        ("S001 left/right imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]'),
+        ("S001 left/right/rest imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]\nrest = ["T0"]'),
+    ):
+        text = experiment(name, classes, (0.5, 3.5), motor_imagery(2.0, acm=False))
+        found.append(Setting(name, text, s001(runs), "leave-one-run-out"))
+    for subject, session in (("sub-P002", "ses-S002"), ("sub-P004", "ses-S003")):
+        for rest in (False, True):
+            for where, before in (("all channels", SCALP), ("central", CENTRAL)):
+                name = f"{subject[4:]} {session[4:]} right/left{'/rest' if rest else ''}, {where}"
+                classes = 'right = ["1"]\nleft = ["2"]' + ('\nrest = ["0"]' if rest else "")
+                text = experiment(name, classes, (0.5, 4.0), motor_imagery(2.0, before=before), NAMES)
+                found.append(Setting(name, text, xdf(subject, session), "leave-one-run-out"))
+    for subject in ("01", "02", "03", "05", "07", "09"):
+        classes = 'f13 = ["2"]\nf21 = ["3"]\nf17 = ["4"]'
+        hz = "frequencies = [13.0, 21.0, 17.0]"
+        wide = '{ use = "band-pass", low = 6.0, high = 48.0 }'
+        decoders = [
+            sliding("cca", "cca", wide, 3.0, 0.2, hz),
+            sliding("fbcca", "cca", wide, 3.0, 0.2, hz + "\nfilter_bank = true"),
+            sliding("trca", "trca", wide, 3.0, 0.2, hz),
+            sliding("riemann-ssvep", "riemann-ssvep", wide, 3.0, 0.2, hz),
+            sliding("tangent", "tangent", wide, 3.0, 0.2),
+        ]
+        found.append(
+            Setting(
+                f"SSVEP {subject}",
+                experiment(f"ssvep {subject}", classes, (1.0, 5.0), decoders),
+                ssvep(subject),
+                "chronological",
+            )
+        )
+    p300 = '{ use = "band-pass", low = 1.0, high = 20.0 }'
+    decoders = [
+        locked("xdawn", "xdawn", p300, 0.8, 0.0),
+        locked("tangent", "tangent", p300, 0.8, 0.0),
+        locked("mdm", "mdm", p300, 0.8, 0.0),
+    ]
+    text = experiment("P300", 'nontarget = ["nontarget"]\ntarget = ["target"]', (0.0, 0.8), decoders)
+    found.append(Setting("P300", text, lambda data, folder: [material.p300(data, folder)], "chronological", 5))
+    for subject in ("1", "2"):
+        pick = '{ use = "pick", channels = ["TP9", "AF7", "AF8", "TP10"] }, '
+        decoders = [
+            locked("xdawn", "xdawn", pick + '{ use = "band-pass", low = 1.0, high = 30.0 }', 0.8, 0.0),
+            locked("tangent", "tangent", pick + '{ use = "band-pass", low = 1.0, high = 30.0 }', 0.8, 0.0),
+        ]
+        text = experiment(f"N170 {subject}", 'faces = ["1"]\nhouses = ["2"]', (0.0, 0.8), decoders)
+        found.append(Setting(f"N170 subject {subject}", text, muse(subject), "leave-one-run-out"))
+    low = '{ use = "band-pass", low = 0.5, high = 8.0 }'
+    decoders = [
+        locked("xdawn", "xdawn", low, 0.6, 0.0),
+        locked("tangent", "tangent", low, 0.6, 0.0),
+        locked("mdm", "mdm", low, 0.6, 0.0),
+    ]
+    classes = "\n".join(f'd{k} = ["{k}"]' for k in range(4))
+    text = experiment("MEG wrist", classes, (0.0, 0.6), decoders)
+    found.append(Setting("MEG wrist", text, lambda data, folder: material.meg(data, folder), "chronological"))
+    return found
+
+
+def slug(name: str) -> str:
+    """A folder's name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
