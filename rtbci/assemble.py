@@ -111,9 +111,13 @@ def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]
         for step in config.transforms
     )
     left_out: frozenset[str] = frozenset({"stim"}) if stim_only else AUXILIARY
-    if any(step.use == "regress-eog" for step in config.transforms):
+    regressions = [step for step in config.transforms if step.use == "regress-eog"]
+    if regressions:
         left_out = left_out - {"eog"}  # it needs the eyes to take them out, and takes them out of what comes after it
-    kept = [i for i, c in enumerate(info.channels) if c.kind not in left_out and c.name not in info.bads]
+    named = {name for step in regressions for name in step.args.get("channels", ())}
+    kept = [
+        i for i, c in enumerate(info.channels) if (c.kind not in left_out or c.name in named) and c.name not in info.bads
+    ]
     if not kept:
         kept = [i for i, c in enumerate(info.channels) if c.kind != "stim"]
     return tuple(kept)

@@ -21,7 +21,7 @@ from rtbci.experiment import (
 )
 
 _TOP = ("name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session")
-_OWN = ("name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline")
+_OWN = ("name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt")
 _OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows"})
 """Sensible names of a decoder's own arguments that look like a slip in one of ours."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -94,7 +94,7 @@ def _idle(top: Table, classes: dict[str, tuple[str, ...]], decoders: Sequence[De
     table.only(("name",))
     name = table.text("name", "idle", example="idle")
     if name in classes:
-        table.wrong("name", "is a class with markers already; another such as \"idle\" would be right")
+        table.wrong("name", 'is a class with markers already; another such as "idle" would be right')
     for config in decoders:
         if config.lock is not None:
             top.problems.add(
@@ -223,12 +223,16 @@ def _decoder(table: Table, trial: Trial) -> DecoderConfig:
     baseline = table.number("baseline", example="0.2", above=0.0) if "baseline" in table.values else None
     deadline = table.number("deadline", example="0.5", above=0.0) if "deadline" in table.values else None
     model = Path(table.text("model", example="riemann.model")) if "model" in table.values else None
+    adapt = table.values.get("adapt", False)
+    if not isinstance(adapt, bool):
+        table.wrong("adapt", f"{kind_of(adapt)} came; true or false would be right")
     args = table.arguments(_OWN)
     for key in args:
         near = did_you_mean(key, _OWN, _CLOSE)
         if near and key not in _OTHER_WORDS and not any(f'"{word}"' in near for word in table.lacks):
             table.wrong(key, f"is not known here{near} the keys are {names(_OWN)}, and the decoder's own arguments")
-    return DecoderConfig(name, use, window, hop, _transforms(table), args, lock, offset, baseline, model, deadline)
+    steps = _transforms(table)
+    return DecoderConfig(name, use, window, hop, steps, args, lock, offset, baseline, model, deadline, bool(adapt))
 
 
 def _transforms(table: Table) -> tuple[Component, ...]:
@@ -263,6 +267,7 @@ def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
         "baseline": None if config.baseline is None else float(config.baseline),
         "deadline": None if config.deadline is None else float(config.deadline),
         "model": None if config.model is None else str(config.model),
+        "adapt": config.adapt or None,
         **_arguments(config.args, _OWN),
         "transforms": [_component_table(step) for step in config.transforms],
     }

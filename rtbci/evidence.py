@@ -17,8 +17,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.kernels.evidence import accumulate
+
 LogProbs = NDArray[np.float64]
-"""``(n_classes,)`` float64, natural logarithms."""
+"""``(n_classes,)`` or ``(n_windows, n_classes)`` float64, natural logarithms."""
 
 
 def log_softmax(values: LogProbs) -> LogProbs:
@@ -86,9 +88,7 @@ class Evidence:
     def reset(self) -> None:
         """Forget everything."""
         self._sum: LogProbs = np.zeros(self.n_classes)
-        self._empty = True
-        self._leader = -1
-        self._held = 0.0
+        self._state = np.array([1.0, -1.0, 0.0])  # see rtbci.kernels.evidence
 
     def add(self, log_probs: LogProbs, fresh: int) -> tuple[LogProbs, int]:
         """Take one window's ``log_probs`` (n_classes,), of whose samples ``fresh`` are new.
@@ -98,20 +98,31 @@ class Evidence:
         posterior : (n_classes,) float64, natural logarithms.
         answer : the class that is claimed, or -1 while nothing is.
         """
-        fresh = self.hop if self._empty else min(fresh, self.length)
-        seconds = fresh / self.rate
-        if not self._empty:
-            self._sum *= math.exp(-seconds / self.time_constant)
-        self._sum += (fresh / self.length) * log_probs
-        posterior = log_softmax(self._sum)
-        leader = int(np.argmax(posterior))
-        if math.exp(float(posterior[leader])) <= self.threshold:
-            self._leader, self._held = -1, 0.0
-        elif leader != self._leader:
-            self._leader, self._held = leader, 0.0
-        else:
-            self._held += seconds
-        self._empty = False
-        # half a sample of slack: dwell is given in seconds, held is a sum of whole hops
-        claimed = self._leader >= 0 and self._held + 0.5 / self.rate >= self.dwell
-        return posterior, self._leader if claimed else -1
+        posteriors, answers = self.add_many(log_probs[None], np.array([fresh], np.int64))
+        return posteriors[0], int(answers[0])
+
+    def add_many(self, log_probs: LogProbs, fresh: NDArray[np.int64]) -> tuple[LogProbs, NDArray[np.int64]]:
+        """Take ``log_probs`` (n, n_classes) of windows in their order, of whose samples ``fresh`` (n,) are new.
+
+        Returns
+        -------
+        posteriors : (n, n_classes) float64, natural logarithms, after each window; the bits that `add` gives one by one.
+        answers : (n,) int64, the class that is claimed after each, or -1 while nothing is.
+        """
+        posteriors = np.empty(log_probs.shape)
+        answers = np.empty(len(log_probs), np.int64)
+        accumulate(
+            self._sum,
+            self._state,
+            np.ascontiguousarray(log_probs, np.float64),
+            fresh,
+            self.hop,
+            self.length,
+            self.rate,
+            self.threshold,
+            self.dwell,
+            self.time_constant,
+            posteriors,
+            answers,
+        )
+        return posteriors, answers

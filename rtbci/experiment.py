@@ -35,6 +35,7 @@ class DecoderConfig:
     baseline : seconds before the marker whose channel means are subtracted (only with ``lock``), or None.
     model : model file for a live session, as written: relative to the experiment file (`Experiment.resolve`).
     deadline : seconds that one decision may take before the worker is restarted, or None for the worker's own measure.
+    adapt : whether it goes on learning while it runs, from the trials of a session as they end.
     """
 
     name: str
@@ -48,6 +49,7 @@ class DecoderConfig:
     baseline: float | None = None
     model: Path | None = None
     deadline: float | None = None
+    adapt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci import metrics
+from rtbci.config import DecoderConfig, Experiment
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
 
@@ -82,6 +83,13 @@ def guessing_level(n_trials: int, n_classes: int) -> float | None:
     """Accuracy that guessing reaches in less than 5 % of cases; None where even all right would be guessed more often."""
     level = metrics.binomial_level(n_trials, metrics.chance_level(n_classes))
     return level if level <= 1.0 else None
+
+
+def trial_seconds(experiment: Experiment, config: DecoderConfig) -> float:
+    """Length of one of the decoder's trials: what the experiment says, but no less than a window and a hop."""
+    if config.hop is None:
+        return config.window
+    return max(experiment.trial.stop - experiment.trial.start, config.window + config.hop)
 
 
 AGE_PERCENTILES = ("p50", "p95", "p99")

@@ -9,6 +9,7 @@ writer, readers look::
     status.json            what the session knows of itself, replaced 10 times a second (session)
     NAME.ring              decisions of decoder NAME, float64 rows (`DecisionRing`)    (that decoder's worker)
     NAME.trials.jsonl      finished trials of decoder NAME                             (that decoder's worker)
+    NAME.learnt            what decoder NAME has learnt while it ran (`rtbci.learnt`)  (that worker)
     NAME.worker.json       how that worker is doing, replaced at every state change    (that worker)
     control                address of the control socket                               (session)
 """
@@ -118,10 +119,10 @@ class MarkerReader:
 
 FIELDS = (
     "start", "stop", "sample", "answer", "signal_time", "arrival_time", "ready_time", "skipped", "origin", "flags",
-    "marker_time",
+    "marker_time", "adapted",
 )  # fmt: skip
 """Columns of a decision row before the log-probabilities and the evidence (``n_classes`` columns each)."""
-_WHOLE = {"start", "stop", "sample", "answer", "skipped", "origin"}
+_WHOLE = {"start", "stop", "sample", "answer", "skipped", "origin", "adapted"}
 
 
 def decision_to_row(decision: Decision) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -291,6 +292,10 @@ class RunFolder:
     def trials(self, decoder: str) -> Path:
         """Finished trials of ``decoder``, one JSON object a line."""
         return self.path / f"{decoder}.trials.jsonl"
+
+    def learnt(self, decoder: str) -> Path:
+        """What ``decoder`` has learnt while it ran."""
+        return self.path / f"{decoder}.learnt"
 
     def worker(self, decoder: str) -> Path:
         """How the worker of ``decoder`` is doing."""

@@ -31,7 +31,7 @@ from rtbci.errors import ConfigError, RecordingError, SourceError
 from rtbci.interfaces import Source
 from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
-from rtbci.report import DecoderTally
+from rtbci.report import DecoderTally, trial_seconds
 from rtbci.ring import Ring
 from rtbci.runfolder import RunFolder, marker_to_json, replace_json, stream_to_json
 from rtbci.status import decoder_status, recording_status, stream_status
@@ -233,7 +233,9 @@ class Session:
             if config.name not in self._models:
                 self._say(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
                 continue
-            self._tallies[config.name] = DecoderTally(tuple(self.experiment.classes))
+            self._tallies[config.name] = DecoderTally(
+                tuple(self.experiment.classes), trial_seconds=trial_seconds(self.experiment, config)
+            )
             worker = WorkerProcess(config, self.run_folder, folder.path, folder.path / f"worker-{config.name}.log")
             self._workers[config.name] = worker
             worker.start()

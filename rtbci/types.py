@@ -156,6 +156,7 @@ class Decision:
     skipped : windows skipped so far because newer ones were due.
     origin : index of the source's sample from which the transforms had been running without a break.
     marker_time : time of the marker of an event window, NaN otherwise.
+    adapted : trials that the decoder had learnt from while it ran, before it made this decision.
     """
 
     start: int
@@ -171,6 +172,7 @@ class Decision:
     origin: int = 0
     flags: Flag = Flag.NONE
     marker_time: float = field(default=float("nan"))
+    adapted: int = 0
 
     @property
     def age(self) -> float:

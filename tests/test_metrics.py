@@ -270,3 +270,38 @@ def test_a_report_of_few_trials_says_that_they_prove_nothing():
     text = as_text({"decoders": {"d": report}, "samples": {"received": 1, "lost": 0}, "gaps": 0, "session": None})
     assert "too few trials to tell from guessing" in text and "balanced 1.000" in text
     assert "None" not in text and "kappa" not in text
+
+
+def test_a_trial_is_as_long_as_its_windows_need():
+    from rtbci import config
+    from rtbci.report import trial_seconds
+
+    experiment = config.loads(
+        """
+name = "x"
+[source]
+use = "lsl"
+[classes]
+a = ["A"]
+b = ["B"]
+[trial]
+start = 0.5
+stop = 3.5
+[[decoder]]
+name = "short"
+use = "csp"
+window = 2.0
+hop = 0.25
+[[decoder]]
+name = "long"
+use = "csp"
+window = 3.0
+hop = 0.25
+[[decoder]]
+name = "locked"
+use = "csp"
+window = 0.8
+lock = "marker"
+"""
+    )
+    assert [trial_seconds(experiment, one) for one in experiment.decoders] == [3.0, 3.25, 0.8]

@@ -57,12 +57,23 @@ def settling(bands: tuple[tuple[float, float], ...], rate: float, n_samples: int
     return np.array([min(round(rate / (high - low)), most) for low, high in bands], np.int64)
 
 
-def filtered(sections: Vector, samples: Vector) -> Vector:
-    """``samples`` (..., n_samples) float64 through one band's ``sections`` (n_sections, 6), each row on its own."""
-    from scipy.signal import sosfilt, sosfilt_zi
+def steady(sections: Vector) -> Vector:
+    """State (n_sections, 2) of ``sections`` (n_sections, 6) in which a constant 1 has always been there."""
+    from scipy.signal import sosfilt_zi
 
-    steady = sosfilt_zi(sections).reshape(len(sections), *(1,) * (samples.ndim - 1), 2)
-    out, _ = sosfilt(sections, samples, axis=-1, zi=steady * samples[None, ..., :1])
+    state: Vector = sosfilt_zi(sections)
+    return state
+
+
+def filtered(sections: Vector, samples: Vector, state: Vector) -> Vector:
+    """``samples`` (..., n_samples) float64 through one band's ``sections`` (n_sections, 6), each row on its own.
+
+    ``state`` (n_sections, 2) is `steady` of the sections.
+    """
+    from scipy.signal import sosfilt
+
+    primed = state.reshape(len(sections), *(1,) * (samples.ndim - 1), 2) * samples[None, ..., :1]
+    out, _ = sosfilt(sections, samples, axis=-1, zi=primed)
     result: Vector = out
     return result
 
@@ -85,7 +96,7 @@ class BandPowers:
         n = len(filters)
         if filters.ndim != 2 or sections.ndim != 3 or sections.shape[::2] != (n, 6) or skipped.shape != (n,):
             raise ValueError(f"filters {filters.shape}, sections {sections.shape} and skipped {skipped.shape}")
-        if not (0 <= skipped.min() and skipped.max() < n_samples):
+        if not (skipped.min() >= 0 and skipped.max() < n_samples):
             raise ValueError(f"{skipped.max()} of {n_samples} samples to skip")
         self.sections, self.skipped = sections, skipped
         self.filters = aligned_zeros(*filters.shape)
@@ -94,15 +105,15 @@ class BandPowers:
         self._components = aligned_zeros(n, n_samples)
         self._squares = aligned_zeros(n, n_samples)
         self._counts = (n_samples - skipped).astype(np.float64)
-        self._runs = _runs(sections)
+        self._runs = [(run, sections[run.start], steady(sections[run.start])) for run in _runs(sections)]
 
     def of(self, window: NDArray[np.float32]) -> Vector:
         """Powers (n_features,) in ``window`` (n_channels, n_samples), in its unit squared."""
         self.samples[...] = window
         np.dot(self.filters, self.samples, out=self._components)
-        for run in self._runs:
+        for run, section, state in self._runs:
             skip = int(self.skipped[run.start])
-            band = filtered(self.sections[run.start], self._components[run])
+            band = filtered(section, self._components[run], state)
             np.square(band[:, skip:], out=self._squares[run, skip:])
         powers: Vector = self._squares.sum(axis=1) / self._counts
         return powers

@@ -88,7 +88,7 @@ class WindowCovariance:
         return cls(estimator, reg, n_samples, offset, basis)
 
     def of(self, window: Window) -> Matrix:
-        """Covariance of ``window``, (1, rank, rank) float64, both triangles; a buffer that is reused.
+        """Covariance of ``window``, (rank, rank) float64, both triangles; a buffer that is reused.
 
         Raises DecoderError when the window has another shape than those of training.
         """
@@ -96,7 +96,8 @@ class WindowCovariance:
         gram = self._gram.one(window.samples, window.start)
         if self._mean_dominates(gram)[0]:
             gram = self._gram.centred(window.samples)
-        return self._from_grams(gram)
+        covariance: Matrix = self._from_grams(gram)[0]
+        return covariance
 
     def many(self, windows: NDArray[np.float32], starts: NDArray[np.int64]) -> Iterator[tuple[slice, Matrix]]:
         """Covariances (n, rank, rank) of ``windows`` (n_windows, n_channels, n_samples), some at a time, with their slice.

@@ -79,7 +79,8 @@ class Mdm:
     def squared_distances(self, window: Window) -> NDArray[np.float64]:
         """Squared distance of the window's covariance to each class mean, (n_classes,)."""
         self._fitted()
-        return self._means.squared_distances(self._covariance.of(window))[0]
+        distances: NDArray[np.float64] = self._means.squared_distances(self._covariance.of(window)[None])[0]
+        return distances
 
     def adapt(self, windows: Samples, label: int) -> None:
         """Move the mean of class ``label`` towards the mean covariance of ``windows`` (n_windows, n_channels, n_samples).

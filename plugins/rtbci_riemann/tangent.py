@@ -79,7 +79,8 @@ class Tangent:
     def predict(self, window: Window) -> NDArray[np.float64]:
         """Log-probabilities (n_classes,) of ``window``."""
         self._fitted()
-        return self._classifier.log_probs(self._covariance.of(window))[0]
+        said: NDArray[np.float64] = self._classifier.log_probs(self._covariance.of(window)[None])[0]
+        return said
 
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rtbci_riemann.linear import ONE_AGAINST_REST, SOFTMAX, fit_linear
 from rtbci_riemann.logarithm import MatrixLog, condition_for
+from rtbci_riemann.proximal import proximal_step
 from rtbci_riemann.spd import function_of, inverse_cholesky, log_probabilities
 from rtbci_riemann.stacks import Matrix, Workspace, congruent, padded, stacked
 from rtbci_riemann.training import fitting
@@ -85,7 +86,7 @@ class TangentClassifier:
             "the classifier", lambda: fit_linear(vectors, labels, classifier, C, standardise, class_weight)
         )
         rank = covariances.shape[1]
-        weights = np.array([_as_matrix(row, rank) for row in linear.coefficients])
+        weights = np.array([as_matrix(row, rank) for row in linear.coefficients])
         bias = linear.bias
         reference = np.array(space.reference_, np.float64)
         whitener = np.eye(rank)
@@ -122,6 +123,17 @@ class TangentClassifier:
             congruent(self._whitener, matrices, self._room.take("half", n, rank, width), matrices)
         return self._log.of(matrices)
 
+    def adapt(self, covariances: Matrix, label: int, stiffness: float) -> None:
+        """Turn weights and bias towards a trial of class ``label``, ``covariances`` (n, rank, rank), positive definite."""
+        n, rank = len(covariances), self.rank
+        points = np.empty((n, rank, rank))
+        for first in range(0, n, self._at_once):
+            part = slice(first, first + self._at_once)
+            points[part] = self.points(covariances[part])[:, :, :rank]
+        flat = (points.reshape(n, -1), label, self.weights.reshape(-1, rank * rank), self.bias, self.link, stiffness)
+        weights, bias = proximal_step(*flat)
+        self._place(weights.reshape(-1, rank, rank), bias)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learnt, by name."""
         return {
@@ -157,7 +169,7 @@ class TangentClassifier:
         self._used_weights = stacked(weights).reshape(1, len(weights), -1)
 
 
-def _as_matrix(vector: Matrix, n: int) -> Matrix:
+def as_matrix(vector: Matrix, n: int) -> Matrix:
     """The symmetric matrix whose inner product with ``X`` is that of ``vector`` with X's tangent vector."""
     matrix = np.zeros((n, n))
     rows, columns = np.triu_indices(n)

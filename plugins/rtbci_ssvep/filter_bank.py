@@ -41,15 +41,22 @@ def sections_for(bands: list[tuple[float, float]], rate: float) -> list[Array]:
 
 def weights_for(n_bands: int) -> Array:
     """Weights (n_bands,) of the sub-bands' squared correlations: ``n^-1.25 + 0.25``, the paper's a and b."""
-    weights: Array = np.arange(1, n_bands + 1) ** -1.25 + 0.25
+    weights: Array = np.arange(1.0, n_bands + 1.0, dtype=np.float64) ** -1.25 + 0.25
     return weights
 
 
-def filtered(sections: Array, samples: Array) -> Array:
-    """``samples`` (n_channels, n_samples) float64 through ``sections`` (n_sections, 6)."""
-    from scipy.signal import sosfilt, sosfilt_zi
+def steady(sections: Array) -> Array:
+    """State (n_sections, 2) of ``sections`` (n_sections, 6) in which a constant 1 has always been there."""
+    from scipy.signal import sosfilt_zi
 
-    steady = sosfilt_zi(sections)[:, None, :] * samples[None, :, :1]
-    out, _ = sosfilt(sections, samples, axis=-1, zi=steady)
+    state: Array = sosfilt_zi(sections)
+    return state
+
+
+def filtered(sections: Array, samples: Array, state: Array) -> Array:
+    """``samples`` (n_channels, n_samples) float64 through ``sections`` (n_sections, 6), whose `steady` is ``state``."""
+    from scipy.signal import sosfilt
+
+    out, _ = sosfilt(sections, samples, axis=-1, zi=state[:, None, :] * samples[None, :, :1])
     result: Array = out
     return result

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci_ssvep.aligned import Array, aligned_zeros
-from rtbci_ssvep.filter_bank import filtered
+from rtbci_ssvep.filter_bank import filtered, steady
 
 
 class Moments(NamedTuple):
@@ -41,10 +41,10 @@ class WindowMoments:
     def __init__(self, n_channels: int, references: Array, sections: list[Array] | None) -> None:
         n_frequencies, n_waves, n_samples = references.shape
         self._references = references.reshape(-1, n_samples)
-        self._sections: list[Array | None] = [None] if sections is None else [*sections]
+        self._filters = [None] if sections is None else [(part, steady(part)) for part in sections]
         self.samples = aligned_zeros(n_channels, n_samples)
         self._band = aligned_zeros(n_channels, n_samples)
-        n_bands = len(self._sections)
+        n_bands = len(self._filters)
         self.power = aligned_zeros(n_bands, n_channels, n_channels)
         self.cross = aligned_zeros(n_bands, n_frequencies, n_waves, n_channels)
         self._rows = self.cross.reshape(n_bands, -1, n_channels)
@@ -52,8 +52,8 @@ class WindowMoments:
     def take(self, window: NDArray[np.float32]) -> None:
         """Fill `power` and `cross` from ``window`` (n_channels, n_samples)."""
         self.samples[...] = window
-        for b, sections in enumerate(self._sections):
-            self._band[...] = self.samples if sections is None else filtered(sections, self.samples)
+        for b, sub_band in enumerate(self._filters):
+            self._band[...] = self.samples if sub_band is None else filtered(sub_band[0], self.samples, sub_band[1])
             self._band -= self._band.mean(axis=1, keepdims=True)
             np.dot(self._band, self._band.T, out=self.power[b])
             np.dot(self._references, self._band.T, out=self._rows[b])

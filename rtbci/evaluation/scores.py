@@ -88,7 +88,7 @@ def _scores(own: Sequence[Outcome], seed: int) -> Scores:
         "permutation_p": p,
         "permutation_mean": permuted,
         "shuffled": _weighted([_mean(_shuffled_accuracies(o)) for o in own], own),
-        "time_only": _weighted([_time_only_accuracy(o) for o in own], own),
+        "time_only": _time_only(own),
         "windows": windows,
         "window_accuracy": right / windows if windows else None,
         "balanced_accuracy": known["balanced_accuracy"],
@@ -140,11 +140,12 @@ def _shuffled_accuracies(outcome: Outcome) -> list[float]:
     return [float(np.mean(answered == truth)) for answered in outcome.shuffled] if len(truth) else []
 
 
-def _time_only_accuracy(outcome: Outcome) -> float | None:
-    if len(outcome.time_only) != len(outcome.trials):
-        return None
-    asked = outcome.time_only >= 0  # it is not asked about idle
-    return metrics.accuracy(truths(outcome.trials)[asked], outcome.time_only[asked])
+def _time_only(own: Sequence[Outcome]) -> float | None:
+    """Accuracy of the control that knows the time, over the trials that it was asked about: those of idle are not."""
+    heard = [outcome for outcome in own if len(outcome.time_only) == len(outcome.trials)]
+    truth = truths([trial for outcome in heard for trial in outcome.trials])
+    answer = np.concatenate([np.empty(0, np.int64), *(outcome.time_only for outcome in heard)])
+    return metrics.accuracy(truth[answer >= 0], answer[answer >= 0])
 
 
 def _auc(outcome: Outcome) -> float | None:

@@ -112,7 +112,7 @@ def _decide(
 
 
 def _shuffled(experiment: Experiment, chosen: DecoderConfig, data: TrainingSet, task: Task) -> NDArray[np.int64]:
-    """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing: true labels leak."""
+    """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing (labels leak)."""
     frozen = replace(chosen, adapt=False)
     per_trial = np.array([data.labels[data.trial == k][0] for k in range(len(data.moments))], np.int64)
     rows = []

@@ -33,7 +33,7 @@ def test_a_row_has_every_score_ready_for_json():
     assert row["chance_binomial"] == 0.75  # P(X >= 15 of 20) = .0207, P(X >= 14) = .0577
     assert row["shuffled"] == pytest.approx((0.5 + 0.45) / 2)
     assert row["shuffled_sd"] == pytest.approx(np.std([0.5, 0.45], ddof=1))
-    assert row["time_only"] == pytest.approx(10 / 20)
+    assert row["time_only"] == pytest.approx(11 / 20)
     assert row["calibration_error"] == pytest.approx(0.1)  # sure to .8, right in .7
     assert row["coverage_at_10_percent_error"] == 0.0  # all are equally sure, and 30 % wrong
     assert row["decision_interval_s"] == 3.0
@@ -60,14 +60,7 @@ def test_a_window_belongs_to_the_trial_that_has_more_than_half_of_it():
 
 def test_windows_locked_to_markers_tell_nothing_of_rest():
     row = scores.row(outcome(TRUTH, ANSWER, hop=None))
-    keys = (
-        "false_activations_per_min",
-        "idle_minutes",
-        "seconds_to_first_correct",
-        "trials_with_correct",
-        "flicker_per_min",
-    )
-    assert {row[key] for key in keys} == {None}
+    assert {row[key] for key in metrics.rates([])} == {None}
     assert row["trial_accuracy"] == 0.7
 
 
@@ -79,11 +72,8 @@ def test_a_fold_without_trials_has_no_scores_and_disturbs_no_other():
         assert row[key] is None, key
     full = outcome(TRUTH, ANSWER, shuffled=[[0] * 20], time_only=TRUTH)
     alone, both = scores.summary([full])["csp"], scores.summary([full, empty])["csp"]
-    assert both == {
-        **alone,
-        "folds": 2,
-        **{k: both[k] for k in ("flicker_per_min", "idle_minutes", "false_activations_per_min")},
-    }
+    per_time = {"flicker_per_min", "idle_minutes", "false_activations_per_min", "folds"}
+    assert {k: v for k, v in both.items() if k not in per_time} == {k: v for k, v in alone.items() if k not in per_time}
     assert both["idle_minutes"] > alone["idle_minutes"]
 
 
@@ -91,6 +81,14 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_others():
     made = outcome(TRUTH, ANSWER)
     assert scores.row(made) == scores.row(made)
     assert scores.row(made, seed=1)["permutation_mean"] != scores.row(made)["permutation_mean"]
+
+
+def test_the_time_control_counts_where_it_was_asked():
+    made = outcome([0, 1, 2] * 2, [0] * 6, time_only=[0, 0, -1, 1, 1, -1], n_classes=3)
+    assert scores.row(made)["time_only"] == 2 / 4
+    other = outcome([0, 1] * 3, [0] * 6, fold="run 3", time_only=[0, 1] * 3, n_classes=3)
+    assert scores.summary([made, other])["csp"]["time_only"] == 8 / 10
+    assert scores.row(outcome([0, 1], [0, 1]))["time_only"] is None
 
 
 def test_a_perfect_fold_is_not_certain():
@@ -132,6 +130,10 @@ def test_four_classes_and_idle():
     truth = [0, 1, 2, 3] * 5
     made = outcome(truth, [0, 1, 2, 2] * 5, n_classes=4)
     assert scores.row(made)["chance"] == 0.25 and scores.row(made)["trial_accuracy"] == 0.75
-    resting = scores.row(replace(made, idle=3))
-    assert resting["false_activations_per_min"] == 0.0  # claims of 2 in trials of 3 go on from none: see below
-    assert resting["trials_with_correct"] == 1.0
+    one = made.stretches[0]
+    majority = scores.majority_of_trials(one, 1.0)
+    idle = replace(made, idle=3, stretches=(replace(one, truth=np.where(majority < 0, 3, majority)),))
+    resting = scores.row(idle)
+    assert resting["trials_with_correct"] == 1.0  # of the 15 that are not idle
+    assert resting["idle_minutes"] == pytest.approx(np.mean(idle.stretches[0].truth == 3) * one.seconds / 60)
+    assert resting["false_activations_per_min"] == pytest.approx(20 / resting["idle_minutes"])

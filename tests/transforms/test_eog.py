@@ -164,8 +164,8 @@ def test_what_was_learnt_may_outlive_a_gap():
     assert forgot[3000:].tobytes() == cleaned(samples[3000:]).tobytes()
 
 
-def test_blinks_of_a_real_recording_are_taken_off(data_dir):
-    """8 channels at 250 Hz, the eighth above the eye: what the frontal channel shares with it goes."""
+def test_what_a_real_recording_shares_with_its_eog_channel_is_taken_off(data_dir):
+    """8 channels at 250 Hz, the eighth at the eye; most of what they share is noise of their common reference."""
     folder = data_dir / "mi_errp_xdf_2d" / "sub-P002" / "ses-S002" / "eeg"
     streams, _ = pyxdf.load_xdf(str(folder / "sub-P002_ses-S002_task-Default_run-001_eeg.xdf"))
     raw = next(s for s in streams if s["info"]["type"] == ["EEG"])["time_series"].astype(np.float32)

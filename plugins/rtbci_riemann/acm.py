@@ -1,0 +1,175 @@
+"""Augmented covariance (`rtbci_riemann.augmented`) and a linear classifier in the tangent space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci.errors import DecoderError
+from rtbci.types import Samples, StreamInfo, Window
+from rtbci_riemann.acm_choice import choose_by_grid
+from rtbci_riemann.acm_embedding import choose_by_embedding
+from rtbci_riemann.augmented import AugmentedCovariance
+from rtbci_riemann.linear import CLASSIFIERS
+from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of
+from rtbci_riemann.staging import Staging
+from rtbci_riemann.tangent_classifier import TangentClassifier
+from rtbci_riemann.training import n_classes_of
+from rtbci_riemann.whole import whole, whole_numbers
+
+CHOICES = ("given", "grid", "embedding")
+"""Where order and lag come from."""
+DEFAULT_LAG, DEFAULT_LAG_MS = 8, 32.0
+"""Lag where none is given: in samples where the rate is not known, else in milliseconds."""
+AT_ONCE = 64
+"""Windows whose covariances are held at once in `Acm.predict_many`."""
+MOST_FEATURES = 3000
+"""Tangent vectors that a linear discriminant can take: it inverts a matrix of their size."""
+
+
+class Acm:
+    """A linear classifier in the tangent space of augmented covariances.
+
+    Parameters
+    ----------
+    order : copies of the window that are stacked, with ``choose = "given"``; 1 is `tangent`.
+    lag : samples from one copy to the next, with ``choose = "given"``.
+    lag_ms : the same in milliseconds, instead of ``lag``.
+    choose : "given"; "grid" (the pair from ``orders`` and ``lags`` that decodes held-out training trials best,
+        `rtbci_riemann.acm_choice`); "embedding" (from the signals alone, `rtbci_riemann.acm_embedding`; order from ``orders``).
+    orders, lags : what is tried.
+    estimator : covariance estimator by pyRiemann's name: "oas", "lwf", "scm" or "cov". The augmented matrix is large for
+        its window, so one that shrinks ("oas", "lwf") is right unless windows are long.
+    classifier : "svm" (linear, with Platt's probabilities; the authors' choice), "lr" or "lda".
+    C : inverse strength of the classifier's l2 penalty ("lda" has none).
+    metric : "riemann", "logeuclid" or "euclid", for the reference and the tangent space.
+
+    Attributes
+    ----------
+    chosen_order, chosen_lag : what is used, once fitted or restored; the lag in samples.
+    """
+
+    def __init__(
+        self,
+        order: int = 3,
+        lag: int | None = None,
+        lag_ms: float | None = None,
+        choose: str = "given",
+        orders: Sequence[int] = (1, 2, 3, 4, 5, 6),
+        lags: Sequence[int] = (1, 2, 3, 4, 5, 6, 7, 8),
+        estimator: str = "oas",
+        classifier: str = "svm",
+        C: float = 1.0,
+        metric: str = "riemann",
+    ) -> None:
+        self.order = whole("order", order)
+        self.lag = None if lag is None else whole("lag", lag)
+        self.lag_ms = None if lag_ms is None else number("lag_ms", lag_ms, above=0.0)
+        if self.lag is not None and self.lag_ms is not None:
+            raise DecoderError(f"lag = {lag} and lag_ms = {lag_ms}: they are the same thing twice; give one of them")
+        self.choose = one_of("choose", choose, CHOICES)
+        self.orders = whole_numbers("orders", orders)
+        self.lags = whole_numbers("lags", lags)
+        self.estimator = one_of("estimator", estimator, ESTIMATORS)
+        self.classifier = one_of("classifier", classifier, CLASSIFIERS)
+        self.C = number("C", C, above=0.0)
+        self.metric = one_of("metric", metric, METRICS)
+        self._n_classes: int | None = None
+        self._rate: float | None = None
+
+    def prepare(self, info: StreamInfo, n_samples: int, n_classes: int) -> None:
+        """Remember the number of classes and the rate; everything else comes with the windows."""
+        self._n_classes = n_classes
+        self._rate = info.rate
+
+    @property
+    def chosen_order(self) -> int:
+        """The order that is used. Raises DecoderError before there is one."""
+        self._fitted()
+        return self._covariance.order
+
+    @property
+    def chosen_lag(self) -> int:
+        """The lag that is used, in samples. Raises DecoderError before there is one."""
+        self._fitted()
+        return self._covariance.lag
+
+    def fit(self, windows: Samples, labels: NDArray[np.int64]) -> Acm:
+        """Learn from ``windows`` (n_windows, n_channels, n_samples) float32 in order of time, ``labels`` (n_windows,)."""
+        n_classes_of(windows, labels, self._n_classes)
+        staging = Staging.learn(windows)
+        order, lag = self._choice(windows, labels, staging)
+        covariance = AugmentedCovariance(staging, order, lag, self.estimator)
+        n_features = covariance.rank * (covariance.rank + 1) // 2
+        if self.classifier == "lda" and n_features > MOST_FEATURES:
+            raise DecoderError(
+                f'classifier = "lda": {n_features} features ({staging.rank} channels in rank, order {order}) are more than '
+                f'the {MOST_FEATURES} it can take; use "svm" or "lr", or a smaller order'
+            )
+        classifier = TangentClassifier.fit(
+            covariance.many(windows), labels, metric=self.metric, classifier=self.classifier, C=self.C
+        )
+        self._covariance, self._classifier = covariance, classifier
+        return self
+
+    def predict(self, window: Window) -> NDArray[np.float64]:
+        """Log-probabilities (n_classes,) of ``window``."""
+        self._fitted()
+        return self._classifier.log_probs(self._covariance.many(window.samples[None]))[0]
+
+    def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
+        self._fitted()
+        said = np.empty((len(windows), len(self._classifier.bias)))
+        for first in range(0, len(windows), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            said[part] = self._classifier.log_probs(self._covariance.many(windows[part]))
+        return said
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What `fit` learnt, and the order and lag that it used, by name."""
+        self._fitted()
+        return {**self._classifier.arrays(), **self._covariance.arrays()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what wrote ``arrays``. Raises DecoderError."""
+        try:
+            covariance = AugmentedCovariance.restore(self.estimator, arrays)
+            classifier = TangentClassifier.restore(self.metric, arrays)
+            if classifier.rank != covariance.rank:
+                raise ValueError(f"weights of rank {classifier.rank} for covariances of rank {covariance.rank}")
+        except (KeyError, ValueError, TypeError) as error:
+            raise DecoderError(f"acm: arrays that acm cannot have written ({error}); train the model again") from error
+        self._covariance, self._classifier = covariance, classifier
+
+    def _choice(self, windows: Samples, labels: NDArray[np.int64], staging: Staging) -> tuple[int, int]:
+        if self.choose == "grid":
+            return choose_by_grid(
+                windows, labels, staging, self.orders, self.lags, self.estimator, self.metric, self.classifier, self.C
+            )
+        if self.choose == "embedding":
+            return choose_by_embedding(windows, staging, self.orders)
+        return self.order, self._lag_in_samples()
+
+    def _lag_in_samples(self) -> int:
+        if self.lag is not None:
+            return self.lag
+        milliseconds = DEFAULT_LAG_MS if self.lag_ms is None else self.lag_ms
+        if self._rate is None:
+            if self.lag_ms is None:
+                return DEFAULT_LAG
+            raise DecoderError(f"lag_ms = {self.lag_ms:g}: the rate is not known; call prepare first, or give lag in samples")
+        lag = round(milliseconds * 1e-3 * self._rate)
+        if lag < 1 and self.lag_ms is not None:
+            raise DecoderError(
+                f"lag_ms = {milliseconds:g}: less than half a sample at {self._rate:g} Hz; "
+                f"{1e3 / self._rate:g} or more would be right"
+            )
+        return max(lag, 1)
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "_covariance"):
+            raise DecoderError("acm: neither fitted nor restored; fit it or load a model first")
