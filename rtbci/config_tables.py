@@ -267,7 +267,7 @@ def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
         "baseline": None if config.baseline is None else float(config.baseline),
         "deadline": None if config.deadline is None else float(config.deadline),
         "model": None if config.model is None else str(config.model),
-        "adapt": config.adapt or None,
+        "adapt": config.adapt,
         **_arguments(config.args, _OWN),
         "transforms": [_component_table(step) for step in config.transforms],
     }

@@ -169,7 +169,7 @@ class Cutter(Intake):
             rows -= np.ascontiguousarray(before).mean(axis=0, dtype=np.float64).astype(np.float32)
 
     def cut_again(self, starts: Sequence[int]) -> Samples:
-        """Windows (n_windows, n_channels, n_samples) float32, C order: those that begin at ``starts`` and are still there."""
+        """Windows (n_windows, n_channels, n_samples) float32, C order: those at ``starts`` that are still there."""
         reach = 0 if self._baseline is None else max(0, self._baseline + self._offset)
         there = [start for start in starts if start - reach - self._first >= self._ring.oldest]
         shape = (len(there), self.info.n_channels, self.length)

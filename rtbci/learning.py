@@ -91,11 +91,19 @@ class Learner:
                 return
             self._learn_from(self._waiting.pop(at))
 
+    def practise(self, start: int) -> None:
+        """Learn from the window that begins at sample ``start`` as if it were a trial: the decoder is no good afterwards."""
+        self._adapt([start], 0)
+
     def _learn_from(self, trial: Decided) -> None:
-        windows = self._recut([decision.start for decision, _ in trial.items])
+        if self._adapt([decision.start for decision, _ in trial.items], trial.truth):
+            self.learnt += 1
+
+    def _adapt(self, starts: Sequence[int], truth: int) -> bool:
+        windows = self._recut(starts)
         if not len(windows):
-            return  # the trial is longer than the ring
+            return False  # a marker so late that the trial's samples are gone
         assert isinstance(self._decoder, Adapts)
         with blamed_on(f"{self._name}.adapt"):
-            self._decoder.adapt(windows, trial.truth)
-        self.learnt += 1
+            self._decoder.adapt(windows, truth)
+        return True

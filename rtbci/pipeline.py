@@ -36,8 +36,6 @@ FLAGS = tuple(Flag(bits) for bits in range(32))
 ABSTAINED, AFTER_GAP, LATE, BAD_CHANNELS, EVENT = (
     int(flag) for flag in (Flag.ABSTAINED, Flag.AFTER_GAP, Flag.LATE, Flag.BAD_CHANNELS, Flag.EVENT)
 )
-REMEMBERED = 2048
-"""Fewest windows that are remembered for late markers."""
 
 
 class Pipeline(Cutter):
@@ -88,9 +86,8 @@ class Pipeline(Cutter):
             dwell=plan.dwell,
             time_constant=plan.time_constant,
         )
-        # with a whole read of samples decided at once, a marker that is as late as may be still finds all its windows
-        reach = self.trial_span[1] - self.trial_span[0] + HISTORY_SECONDS * rate + rows * rate / info.rate
-        keep = max(REMEMBERED, math.ceil(reach / step) + 16)
+        # a marker is found as long as its samples are in the ring, and so are all windows of its trial that are wanted then
+        keep = math.ceil((self._ring.capacity + max(0, -self.trial_span[0])) / step) + 16
         self.trials: Gatherer[tuple[Decision, int]] = Gatherer(plan.labels, *self.trial_span, self.locate, keep)
         self._finished: list[Decided] = []
         adapts = plan.adapt and decoder is not None
@@ -113,6 +110,11 @@ class Pipeline(Cutter):
         if self._learner is not None:
             self._learner.learnt = learnt
             self._learner.order = order
+
+    def practise_adapting(self) -> None:
+        """Let the decoder learn once from the newest window, so that nothing is imported or compiled for the first trial."""
+        if self._learner is not None:
+            self._learner.practise(self._newest_stop - self.length)
 
     # ------------------------------------------------------------------ decisions
 
@@ -143,7 +145,7 @@ class Pipeline(Cutter):
             When the decoder raises something, or what it returned is not ``(n_classes,)`` log-probabilities.
         """
         assert self.decoder is not None, "a pipeline without a decoder only cuts windows"
-        if self._learner is not None:
+        if self._learner is not None and (adapted is None or self.adapted < adapted):
             self._gather(window.stop - 1)
             self._learner.learn(window.stop, adapted)
         event = window.marker is not None

@@ -22,6 +22,9 @@ from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
 
 
+_LITTLE = np.dtype("<f8")
+
+
 class DecisionHash:
     """SHA-256 over every decision's sample indices and float values, in the order in which they were made.
 
@@ -34,9 +37,13 @@ class DecisionHash:
 
     def add(self, decision: Decision) -> None:
         """Take one more decision."""
-        self._hash.update(struct.pack("<4q", decision.start, decision.stop, decision.sample, decision.answer))
-        self._hash.update(decision.log_probs.astype("<f8").tobytes())
-        self._hash.update(decision.evidence.astype("<f8").tobytes())
+        head = struct.pack("<4q", decision.start, decision.stop, decision.sample, decision.answer)
+        self._hash.update(head + self._bytes(decision.log_probs) + self._bytes(decision.evidence))
+
+    @staticmethod
+    def _bytes(values: NDArray[np.float64]) -> bytes:
+        # a copy, which another byte order needs, takes longer than the hash
+        return (values if values.dtype == _LITTLE else values.astype(_LITTLE)).tobytes()
 
     def hexdigest(self) -> str:
         """The hash so far, 64 hexadecimal digits."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rtbci import assemble, config
+from rtbci import assemble, config, learnt
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, ModelError, Overrun, RtbciError, TransformError
 from rtbci.pipeline import Pipeline
@@ -73,6 +73,9 @@ class Worker:
     ::
 
         load -> warm up -> [wait for the samples of the next window -> transform -> newest window -> decide] -> end
+
+    What a decoder learns while it runs is written to the run folder after every trial. A worker that is restarted goes on
+    with it, and leaves a copy in the session's folder for the origin at which it began anew (`rtbci.learnt`).
     """
 
     def __init__(self, run: RunFolder, session: Path, name: str) -> None:
@@ -90,6 +93,8 @@ class Worker:
         self._parent = os.getppid()
         self._told = 0.0
         self._trials_told: set[float] = set()
+        self._session = session
+        self._adapted = 0
 
     def say(self, state: str, problem: str | None = None, fatal: bool = False) -> None:
         """Tell the session how it goes."""
@@ -110,11 +115,13 @@ class Worker:
         """Load, warm up, decide; returns when the session's stream has ended."""
         self.say("starting")
         assemble.limit_threads()
-        model = assemble.load_models(self.experiment, self.model_path, [self.name])[self.name]
         info, _ = self.run_folder.read_stream()
-        self.fitted = assemble.fit_to_stream(model, info)
+        self.fitted = self._load(info)
         self.notes = self.fitted.notes
         self._warm_up(info)
+        if self.config.adapt:
+            self.fitted = self._load(info)  # what the warm-up has taught it is nonsense
+            self._remember_learnt(info)
         decisions = self._decision_ring()
         self._remember_trials()
         pipeline = self._begin(decisions, first=None if decisions.count == 0 else -1)
@@ -123,6 +130,33 @@ class Worker:
             self._decide(pipeline, decisions)
         finally:
             decisions.close()
+
+    def _load(self, info: StreamInfo) -> assemble.Fitted:
+        model = assemble.load_models(self.experiment, self.model_path, [self.name])[self.name]
+        return assemble.fit_to_stream(model, info)
+
+    def _remember_learnt(self, info: StreamInfo) -> None:
+        """After a restart: what the decoder had learnt from this session's trials."""
+        path = self.run_folder.learnt(self.name)
+        if not path.exists():
+            return
+        try:
+            self._adapted = learnt.read(path, self.fitted.model.decoder)
+        except ModelError as error:
+            note = f"{error}; {self.name} began again with its model, without what it had learnt while it ran"
+            print(f"{self.name}: {note}", flush=True)
+            self.notes = (*self.notes, note)
+            self.fitted = self._load(info)  # the damaged one may have been taken in half
+
+    def _keep_learnt(self, path: Path) -> None:
+        """Write what the decoder has learnt so far; a disk that fails ends no session."""
+        try:
+            learnt.write(path, self.fitted.model.decoder, self._adapted)
+        except OSError as error:
+            note = f"{path}: what was learnt cannot be kept ({error.strerror})"
+            if note not in self.notes:
+                print(f"{self.name}: {note}", flush=True)
+                self.notes = (*self.notes, note)
 
     def _warm_up(self, info: StreamInfo) -> None:
         label = next(label for labels in self.experiment.classes.values() for label in labels)
@@ -141,6 +175,8 @@ class Worker:
                     decided += 1
         except EOFError:
             pipeline.finished_trials(ended=True)
+        if self.config.adapt:
+            pipeline.practise_adapting()
 
     def _decision_ring(self) -> DecisionRing:
         path = self.run_folder.decisions(self.name)
@@ -177,6 +213,9 @@ class Worker:
             pipeline.forget_before(newest.start, newest.skipped)
         # all markers of the session are heard again
         pipeline.trials.leave_out(self._trials_told)
+        pipeline.go_on_adapting(self._adapted)
+        if self._adapted:
+            self._keep_learnt(learnt.kept_for(self._session, self.name, source.index))
         self._source = source
         return pipeline
 
@@ -204,6 +243,9 @@ class Worker:
                 finally:
                     decisions.ring.set_word(BUSY, 0)  # a worker that is dying of an exception does not hang
                 decisions.add(decision)
+                if decision.adapted != self._adapted:
+                    self._adapted = decision.adapted
+                    self._keep_learnt(self.run_folder.learnt(self.name))
             self._tell_trials(pipeline.finished_trials(ended))
             self.counts = {
                 "skipped": pipeline.skipped,

@@ -56,7 +56,7 @@ class Csp:
 
         check_training(windows, labels, self._n_classes)
         samples = windows.astype(np.float64)
-        basis = _span(samples)
+        basis = span(samples)
         n_components = min(self.n_components, len(basis))
         csp = CSP(
             n_components,
@@ -113,7 +113,7 @@ class Csp:
         self._components = aligned_zeros(len(filters), n_samples)
 
 
-def _span(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def span(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Orthonormal rows (rank, n_channels) that span ``samples`` (n_windows, n_channels, n_samples).
 
     An average reference or SSP takes dimensions away, and CSP's generalised eigenproblem needs full rank. The identity

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rtbci.errors import DecoderError
 from rtbci.types import Samples, StreamInfo, Window
 from rtbci_baseline.band_filter import BandPowers, bands_for, filtered, sections_for, settling, steady
-from rtbci_baseline.csp import _span as span
+from rtbci_baseline.csp import span
 from rtbci_baseline.linear import LinearOnPower, Vector, check_training, check_window, floored_logs
 
 SEED = 20080601

@@ -22,8 +22,6 @@ from rtbci_riemann.whole import whole, whole_numbers
 
 CHOICES = ("given", "grid", "embedding")
 """Where order and lag come from."""
-DEFAULT_LAG, DEFAULT_LAG_MS = 8, 32.0
-"""Lag where none is given: in samples where the rate is not known, else in milliseconds."""
 AT_ONCE = 64
 """Windows whose covariances are held at once in `Acm.predict_many`."""
 MOST_FEATURES = 3000
@@ -35,12 +33,13 @@ class Acm:
 
     Parameters
     ----------
-    order : copies of the window that are stacked, with ``choose = "given"``; 1 is `tangent`.
-    lag : samples from one copy to the next, with ``choose = "given"``.
+    order : copies of the window that are stacked; 1 is `tangent`.
+    lag : samples from one copy to the next.
     lag_ms : the same in milliseconds, instead of ``lag``.
-    choose : "given"; "grid" (the pair from ``orders`` and ``lags`` that decodes held-out training trials best,
-        `rtbci_riemann.acm_choice`); "embedding" (from the signals alone, `rtbci_riemann.acm_embedding`; order from ``orders``).
-    orders, lags : what is tried.
+    choose : "given", where order and lag are; "embedding", where they are not (from the signals alone, in a second or two,
+        `rtbci_riemann.acm_embedding`; the order is one of ``orders``); or "grid" (the pair of ``orders`` and ``lags``
+        that decodes held-out training trials best, `rtbci_riemann.acm_choice`: some minutes where channels are many).
+    orders, lags : what may be chosen.
     estimator : covariance estimator by pyRiemann's name: "oas", "lwf", "scm" or "cov". The augmented matrix is large for
         its window, so one that shrinks ("oas", "lwf") is right unless windows are long.
     classifier : "svm" (linear, with Platt's probabilities; the authors' choice), "lr" or "lda".
@@ -54,10 +53,10 @@ class Acm:
 
     def __init__(
         self,
-        order: int = 3,
+        order: int | None = None,
         lag: int | None = None,
         lag_ms: float | None = None,
-        choose: str = "given",
+        choose: str | None = None,
         orders: Sequence[int] = (1, 2, 3, 4, 5, 6),
         lags: Sequence[int] = (1, 2, 3, 4, 5, 6, 7, 8),
         estimator: str = "oas",
@@ -65,12 +64,13 @@ class Acm:
         C: float = 1.0,
         metric: str = "riemann",
     ) -> None:
-        self.order = whole("order", order)
+        self.order = None if order is None else whole("order", order)
         self.lag = None if lag is None else whole("lag", lag)
         self.lag_ms = None if lag_ms is None else number("lag_ms", lag_ms, above=0.0)
-        if self.lag is not None and self.lag_ms is not None:
-            raise DecoderError(f"lag = {lag} and lag_ms = {lag_ms}: they are the same thing twice; give one of them")
-        self.choose = one_of("choose", choose, CHOICES)
+        some_given = not (order is None and lag is None and lag_ms is None)
+        implied = "given" if some_given else "embedding"
+        self.choose = implied if choose is None else one_of("choose", choose, CHOICES)
+        self._check_choice(some_given)
         self.orders = whole_numbers("orders", orders)
         self.lags = whole_numbers("lags", lags)
         self.estimator = one_of("estimator", estimator, ESTIMATORS)
@@ -145,30 +145,43 @@ class Acm:
             raise DecoderError(f"acm: arrays that acm cannot have written ({error}); train the model again") from error
         self._covariance, self._classifier = covariance, classifier
 
-    def _choice(self, windows: Samples, labels: NDArray[np.int64], staging: Staging) -> tuple[int, int]:
-        if self.choose == "grid":
-            return choose_by_grid(
-                windows, labels, staging, self.orders, self.lags, self.estimator, self.metric, self.classifier, self.C
+    def _check_choice(self, some_given: bool) -> None:
+        if self.choose != "given":
+            if some_given:
+                raise DecoderError(
+                    f'choose = "{self.choose}": order and lag are chosen then; leave order, lag and lag_ms out'
+                )
+            return
+        if self.order is None or (self.lag is None) == (self.lag_ms is None):
+            raise DecoderError(
+                f"order = {self.order}, lag = {self.lag}, lag_ms = {self.lag_ms}: order and one of lag (samples) and lag_ms "
+                "belong together; leave all of them out to have them chosen"
             )
+
+    def _choice(self, windows: Samples, labels: NDArray[np.int64], staging: Staging) -> tuple[int, int]:
+        if self.order is not None:
+            return self.order, self._lag_in_samples()
         if self.choose == "embedding":
             return choose_by_embedding(windows, staging, self.orders)
-        return self.order, self._lag_in_samples()
+        return choose_by_grid(
+            windows, labels, staging, self.orders, self.lags, self.estimator, self.metric, self.classifier, self.C
+        )
 
     def _lag_in_samples(self) -> int:
         if self.lag is not None:
             return self.lag
-        milliseconds = DEFAULT_LAG_MS if self.lag_ms is None else self.lag_ms
+        assert self.lag_ms is not None
         if self._rate is None:
-            if self.lag_ms is None:
-                return DEFAULT_LAG
-            raise DecoderError(f"lag_ms = {self.lag_ms:g}: the rate is not known; call prepare first, or give lag in samples")
-        lag = round(milliseconds * 1e-3 * self._rate)
-        if lag < 1 and self.lag_ms is not None:
             raise DecoderError(
-                f"lag_ms = {milliseconds:g}: less than half a sample at {self._rate:g} Hz; "
+                f"lag_ms = {self.lag_ms:g}: the rate is not known; call prepare first, or give lag in samples"
+            )
+        lag = round(self.lag_ms * 1e-3 * self._rate)
+        if lag < 1:
+            raise DecoderError(
+                f"lag_ms = {self.lag_ms:g}: less than half a sample at {self._rate:g} Hz; "
                 f"{1e3 / self._rate:g} or more would be right"
             )
-        return max(lag, 1)
+        return lag
 
     def _fitted(self) -> None:
         if not hasattr(self, "_covariance"):

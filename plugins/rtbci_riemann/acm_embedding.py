@@ -38,7 +38,7 @@ def choose_by_embedding(windows: NDArray[np.float32], staging: Staging, orders: 
     kept = disjoint(windows)
     n_kept = max(1, MOST_SAMPLES // staging.n_samples)
     kept = kept[:: -(-len(kept) // n_kept)]
-    signals = np.array([staging.of(windows[i]) for i in kept]).transpose(1, 0, 2).copy()
+    signals = np.array([staging.of(windows[i]).copy() for i in kept]).transpose(1, 0, 2).copy()
     lag = first_minimum(mutual_information(signals, max(2, staging.n_samples // 4)))
     fits = [order for order in orders if is_sound(staging, order, lag) and order * lag < staging.n_samples]
     if not fits:

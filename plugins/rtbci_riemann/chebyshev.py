@@ -10,15 +10,18 @@ and is reached there. A symmetric matrix with its spectrum in ``[a, 1]`` has its
 
 The series is summed after Paterson and Stockmeyer (SIAM J. Computing 2(1), 1973), in the Chebyshev basis: with ``s``
 polynomials ``T_0 .. T_(s-1)`` at hand and ``y = T_s``, ``T_(is+j) = 2 T_i(y) T_j - T_(is-j)`` turns it into
-``sum over i of Q_i T_i(y)``, ``Q_i = sum over j < s of q_ij T_j``, which Clenshaw's recurrence sums: ``s + m - 2`` products
-for ``s m`` terms.
+``sum over i of Q_i y^i``, ``Q_i = sum over j < s of q_ij T_j``, for Horner's scheme: ``s + m - 2`` products for ``s m``
+terms. (Powers of ``y`` are safe where powers of ``t`` would not be: going from ``T_i(y)`` to them multiplies coefficients
+by 2.4^i at most, while these fall with ``rho^(s i)``.)
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy.polynomial.chebyshev import cheb2poly
 from numpy.typing import DTypeLike, NDArray
 
 from rtbci_riemann.stacks import Matrix, Workspace, diagonal
@@ -44,7 +47,7 @@ def log_coefficients(condition: float, tolerance: float = TOLERANCE) -> Matrix:
 
 
 def nested(coefficients: Matrix, n_small: int) -> Matrix:
-    """``q`` (m, n_small) with ``sum c_k T_k = sum_i T_i(T_s) sum_j q_ij T_j``, ``s = n_small``."""
+    """``q`` (m, n_small) with ``sum c_k T_k = sum_i y^i sum_j q_ij T_j``, ``y = T_s``, ``s = n_small``."""
     n_rows = -(-len(coefficients) // n_small)
     left = np.zeros(n_rows * n_small)
     left[: len(coefficients)] = coefficients
@@ -56,7 +59,11 @@ def nested(coefficients: Matrix, n_small: int) -> Matrix:
         else:
             q[i, j] += 2.0 * left[k]
             left[i * n_small - j] -= left[k]
-    return q
+    powers = np.zeros((n_rows, n_rows))  # row i: T_i as a polynomial
+    for i in range(n_rows):
+        powers[i, : i + 1] = cheb2poly(np.eye(n_rows)[i, : i + 1])
+    result: Matrix = powers.T @ q
+    return result
 
 
 class LogSeries:
@@ -73,57 +80,54 @@ class LogSeries:
         self.smallest = 1.0 / condition
         coefficients = log_coefficients(condition, tolerance)
         self.degree = len(coefficients) - 1
-        self._q: NDArray[np.float64] = min(
-            (nested(coefficients, s) for s in range(2, len(coefficients) + 2)),
-            key=lambda q: (q.shape[0] + q.shape[1], q.shape[1]),
-        ).astype(dtype)
+        terms = len(coefficients)
+        # few products, and among equals many powers rather than many polynomials, which take memory
+        n_small = min(range(2, terms + 2), key=lambda s: (s - (-terms // s), s))
+        self._q: NDArray[np.floating] = nested(coefficients, n_small).astype(dtype)
         self.n_products = sum(self._q.shape) - 2
-        self._room = Workspace()
-        self._dtype = dtype
+        self._kept = Workspace()
+        self._rooms: dict[tuple[int, ...], _Room] = {}
 
-    def of(self, matrices: Matrix, squares: Matrix, out: Matrix) -> None:
-        """Write the logarithms of ``matrices`` into ``out``, all stacks (n, rank, padded); ``squares`` are their squares."""
-        n, rank, width = matrices.shape
-        n_large, n_small = self._q.shape
-        small = self._room.take("small", n, n_small + 1, rank, width, dtype=self._dtype)
-        large = self._room.take("large", n, n_large, rank, width, dtype=self._dtype)
-        double = self._room.take("double", n, rank, width, dtype=self._dtype)
-
-        # t = slope x - shift; T_2 = 2 t^2 - 1 comes from the square that is there
+    def of(self, matrices: Matrix, out: Matrix) -> None:
+        """Write the logarithms of ``matrices`` into ``out``, both stacks (n, rank, padded)."""
+        room = self._rooms.get(matrices.shape)
+        if room is None:
+            room = self._rooms[matrices.shape] = _Room(self._take, matrices.shape, *self._q.shape)
         slope = 2.0 / (1.0 - self.smallest)
-        shift = (1.0 + self.smallest) / (1.0 - self.smallest)
-        diagonal(small[:, 0])[...] = 1.0
-        first, second = small[:, 1], small[:, 2]
-        np.multiply(matrices, 2.0 * slope, out=double)
-        np.multiply(double, -2.0 * shift, out=first)
-        np.multiply(squares, 2.0 * slope * slope, out=second)
-        second += first
-        diagonal(second)[...] += 2.0 * shift * shift - 1.0
-        diagonal(double)[...] -= 2.0 * shift
-        np.multiply(double, 0.5, out=first)
-        for j in range(3, n_small + 1):
-            np.matmul(double[:, :, :rank], small[:, j - 1, :, :rank], out=small[:, j, :, :rank])
-            small[:, j] -= small[:, j - 2]
+        # the polynomials of t = slope x - shift
+        np.multiply(matrices, 2.0 * slope, out=room.twice)
+        room.twice_diagonal[...] -= 2.0 * (slope - 1.0)
+        np.multiply(room.twice, 0.5, out=room.small[1])
+        for j in range(2, len(room.small)):
+            np.matmul(room.inside_twice, room.inside_small[j - 1], out=room.inside_small[j])
+            room.small[j] -= room.small[j - 2]
+        np.matmul(self._q, room.small_flat, out=room.large_flat)
 
-        entries = rank * width
-        np.matmul(self._q, small[:, :n_small].reshape(n, n_small, entries), out=large.reshape(n, n_large, entries))
-        self._clenshaw(small[:, n_small], large, out)
+        y, large = room.inside_small[-1], room.large
+        for i in range(len(large) - 2, -1, -1):
+            np.matmul(y, room.inside_large[i + 1], out=room.inside_product)
+            np.add(large[i], room.product, out=large[i] if i else out)
+        if len(large) == 1:
+            out[...] = large[0]
 
-    def _clenshaw(self, y: Matrix, large: Matrix, out: Matrix) -> None:
-        """``out = sum_i T_i(y) large_i``, by ``b_i = large_i + 2 y b_(i+1) - b_(i+2)``; ``large`` is used up."""
-        n, n_large, rank, width = large.shape
-        product = self._room.take("product", n, rank, width, dtype=self._dtype)
-        twice = self._room.take("double", n, rank, width, dtype=self._dtype)
-        np.multiply(y, 2.0, out=twice)
-        for i in range(n_large - 2, 0, -1):
-            np.matmul(twice[:, :, :rank], large[:, i + 1, :, :rank], out=product[:, :, :rank])
-            large[:, i] += product
-            if i + 2 < n_large:
-                large[:, i] -= large[:, i + 2]
-        if n_large == 1:
-            out[...] = large[:, 0]
-            return
-        np.matmul(y[:, :, :rank], large[:, 1, :, :rank], out=product[:, :, :rank])
-        np.add(large[:, 0], product, out=out)
-        if n_large > 2:
-            out -= large[:, 2]
+    def _take(self, name: str, *shape: int) -> Matrix:
+        return self._kept.take(name, *shape, dtype=self._q.dtype)
+
+
+class _Room:
+    """Where a series of ``n`` matrices is computed: views, made once because making them costs as much as using them."""
+
+    def __init__(self, take: Callable[..., Matrix], shape: tuple[int, ...], n_large: int, n_small: int) -> None:
+        n, rank, width = shape
+        small = take("small", n, n_small + 1, rank, width)
+        large = take("large", n, n_large, rank, width)
+        self.twice, self.product = take("twice", n, rank, width), take("product", n, rank, width)
+        self.twice_diagonal = diagonal(self.twice)
+        self.inside_twice, self.inside_product = self.twice[:, :, :rank], self.product[:, :, :rank]
+        self.small = [small[:, j] for j in range(n_small + 1)]
+        self.large = [large[:, i] for i in range(n_large)]
+        self.inside_small = [matrix[:, :, :rank] for matrix in self.small]
+        self.inside_large = [matrix[:, :, :rank] for matrix in self.large]
+        self.small_flat = small[:, :n_small].reshape(n, n_small, rank * width)
+        self.large_flat = large.reshape(n, n_large, rank * width)
+        diagonal(self.small[0])[...] = 1.0

@@ -139,48 +139,52 @@ class WindowCovariance:
 
     def _mean_dominates(self, grams: Matrix) -> NDArray[np.bool_]:
         """Of which windows the mean would cost digits, (n,)."""
-        rank, n = self.rank, self.n_samples
-        squares = diagonal(grams)[:, :rank]
-        of_mean = grams[:, rank, :rank] ** 2 / n
-        dominates: NDArray[np.bool_] = (of_mean > DIGITS_LOST * (squares - of_mean)).any(axis=1)
+        of_mean = np.square(grams[:, self.rank, : self.rank])
+        of_mean *= (1.0 + DIGITS_LOST) / (DIGITS_LOST * self.n_samples)
+        dominates: NDArray[np.bool_] = (of_mean > diagonal(grams)[:, : self.rank]).any(axis=1)
         return dominates
 
     def _from_grams(self, grams: Matrix) -> Matrix:
         """Covariances (n, rank, rank) from a stack of Gram matrices, a view of a buffer."""
         m, rank, n = len(grams), self.rank, self.n_samples
-        covariance, outer = (self._room.take(name, m, rank, self._width) for name in ("covariance", "outer"))
+        covariance = self._room.take("covariance", m, rank, self._width)
+        inside = covariance[:, :, :rank]
+        fourth = self._centred_fourth(grams) if self.estimator == "lwf" else np.zeros(m)
         total = grams[:, rank, :rank]
-        covariance[:, :, :rank] = grams[:, :rank, :rank]
-        fourth = self._centred_fourth(grams, covariance) if self.estimator == "lwf" else np.zeros(m)
-        np.multiply((total / n)[:, :, None], total[:, None, :], out=outer[:, :, :rank])
-        covariance -= outer
-        covariance *= 1.0 / (n - 1 if self.estimator == "cov" else n)
+        np.multiply((total / n)[:, :, None], total[:, None, :], out=inside)
+        np.subtract(grams[:, :rank, :rank], inside, out=inside)
+        divisor = float(n - 1 if self.estimator == "cov" else n)
         variances = diagonal(covariance)
+        scale = np.full(m, 1.0 / divisor)
         if self.estimator in ("oas", "lwf"):
-            mu = self._sum(variances) / rank
-            shrinkage = self._shrinkage(mu, inner(covariance, covariance), fourth)
-            covariance *= (1.0 - shrinkage)[:, None, None]
-            variances += (shrinkage * mu)[:, None]
+            # one window after the other: numbers that are few are quicker so
+            means = (self._sum(variances) / (rank * divisor)).tolist()
+            squares = (inner(covariance, covariance) / divisor**2).tolist()
+            shares = [self._shrinkage(*of) for of in zip(means, squares, fourth.tolist(), strict=True)]
+            scale *= [1.0 - share for share in shares]
+            covariance *= scale[:, None, None]
+            variances += np.array([share * mean for share, mean in zip(shares, means, strict=True)])[:, None]
+        else:
+            covariance *= scale[:, None, None]
         if self.reg:
             variances += (self.reg / rank * self._sum(variances))[:, None]
-        return covariance[:, :, :rank]
+        return inside
 
-    def _shrinkage(self, mu: Matrix, squares: Matrix, fourth: Matrix) -> Matrix:
-        """Shrinkage (n,) from the mean variances, the squared norms and the centred fourth-order sums, all (n,)."""
+    def _shrinkage(self, mu: float, squares: float, fourth: float) -> float:
+        """Shrinkage of one window, from its mean variance, its squared norm and its centred fourth-order sum."""
         p, n = self.rank, self.n_samples
         if p == 1:
-            return np.zeros(len(mu))
+            return 0.0
         if self.estimator == "oas":
             a = squares / p**2
-            above, below, otherwise = a + mu * mu, (n + 1.0) * (a - mu * mu / p), 1.0
-        else:
-            below, otherwise = (squares - p * mu * mu) / p, 0.0
-            above = np.minimum((fourth / n - squares) / (p * n), below)
-        share = np.divide(above, below, out=np.full(len(mu), otherwise), where=(below != 0.0) & (above != 0.0))
-        return np.minimum(share, 1.0)
+            below = (n + 1.0) * (a - mu * mu / p)
+            return 1.0 if below == 0.0 else min((a + mu * mu) / below, 1.0)
+        d = (squares - p * mu * mu) / p
+        b = min((fourth / n - squares) / (p * n), d)
+        return 0.0 if b == 0.0 else b / d
 
-    def _centred_fourth(self, grams: Matrix, products: Matrix) -> Matrix:
-        """``sum(|x-m|^4)`` (n,), ``products`` being the stack of ``sum(x x')``."""
+    def _centred_fourth(self, grams: Matrix) -> Matrix:
+        """``sum(|x-m|^4)`` (n,)."""
         rank, n, count = self.rank, self.n_samples, len(grams)
         m, row = (self._room.take(name, count, 1, self._width) for name in ("mean", "row"))
 
@@ -191,7 +195,7 @@ class WindowCovariance:
         m[:, 0, :rank] = grams[:, rank, :rank] / n
         u = inner(m, m)
         q_1, q_q = grams[:, rank + 1, rank], grams[:, rank + 1, rank + 1]
-        squares = np.matmul(m[:, :, :rank], products[:, :, :rank])[:, 0]
+        squares = np.matmul(m[:, :, :rank], grams[:, :rank, :rank])[:, 0]
         return (
             q_q
             + 4.0 * with_mean(squares)

@@ -74,8 +74,9 @@ class BlockGram:
 
         n_slots = n_samples // self.block + 2
         self._starts: list[int | None] = [None] * n_slots
-        self._seen = np.zeros((n_slots, self.block, self.n_channels), np.float32)
-        self._kept: Matrix = aligned_zeros((n_slots, self.width, self._padded))
+        self._seen: list[bytes] = [b""] * n_slots
+        # twice over, so that blocks that follow each other lie behind each other
+        self._kept: Matrix = aligned_zeros((2, n_slots, self.width, self._padded))
 
     def one(self, samples: Float32, start: int) -> Matrix:
         """The matrix of ``samples`` (n_channels, n_samples) that begin at absolute index ``start``.
@@ -89,10 +90,12 @@ class BlockGram:
         head = min(-start % block, n)
         n_blocks = (n - head) // block
         inner_stop = head + n_blocks * block
-        total = self._room.take("totals", 1, self.width, self._padded)
-        total[...] = 0.0
         for at in range(head, inner_stop, block):
-            total += self._inner(by_time[at : at + block], start + at)
+            self._see(by_time[at : at + block], start + at)
+        first = (start + head) // block % len(self._starts)
+        kept = self._kept.reshape(-1, self.width, self._padded)[first : first + n_blocks]
+        total = self._room.take("totals", 1, self.width, self._padded)
+        np.add.reduce(kept, axis=0, out=total[0], initial=0.0)
         edges = self._room.take("edges", 1, self._edge, self._padded)
         edges[0, head + n - inner_stop :] = 0.0
         if head:
@@ -118,12 +121,12 @@ class BlockGram:
     def centred(self, samples: Float32) -> Matrix:
         """`one` for samples from which their mean over the window is subtracted first, exactly, and without blocks."""
         n = self.n_samples
-        moved = self._room.take("whole moved", 1, n, padded(self.n_channels))
         rows = self._room.take("whole rows", 1, n, self._padded)
+        moved = rows if self._basis is None else self._room.take("whole moved", 1, n, padded(self.n_channels))
         here = moved[0, :, : self.n_channels]
         here[...] = samples.T
         here -= here.mean(axis=0)
-        self._fill(rows, moved, n)
+        self._fill(rows, moved, 0, n)
         return self._gram(rows, "whole gram")
 
     def _breaks(self, windows: Float32, starts: NDArray[np.int64]) -> list[int]:
@@ -154,19 +157,18 @@ class BlockGram:
         where = np.where(at < heads[:, None], begins + at, ends + at)
         where[at >= (heads + tails)[:, None]] = len(rows) * block - 1
         edges = self._room.take("edges", len(windows), self._edge, self._padded)
-        np.take(rows.reshape(-1, self._padded), where, axis=0, out=edges, mode="clip")
+        np.take(_by_row(rows), where, axis=0, out=edges, mode="clip")
         totals += self._gram(edges, "edge grams")
         return totals
 
-    def _inner(self, samples: Float32, start: int) -> Matrix:
-        """The matrix of one whole block (n, n_channels), from the last calls where its bytes are the same."""
+    def _see(self, samples: Float32, start: int) -> None:
+        """Keep the matrix of one whole block (block, n_channels), unless that of the same bytes is kept already."""
         slot = start // self.block % len(self._starts)
-        # compared as integers: every bit counts, and a NaN equals itself
-        if self._starts[slot] != start or not np.array_equal(self._seen[slot].view(np.int32), samples.view(np.int32)):
-            self._kept[slot] = self._compute(samples)
+        seen = samples.tobytes()
+        if self._starts[slot] != start or self._seen[slot] != seen:
+            self._kept[:, slot] = self._compute(samples)
             self._starts[slot] = start
-            self._seen[slot] = samples
-        return self._kept[slot]
+            self._seen[slot] = seen
 
     def _compute(self, samples: Float32) -> Matrix:
         piece: Matrix = self._gram(self._rows(samples, 0, 1), "block")[0]
@@ -174,28 +176,23 @@ class BlockGram:
 
     def _rows(self, samples: Float32, lead: int, n_blocks: int) -> Matrix:
         """Rows (n_blocks, block, padded) of ``samples`` (n, n_channels) from row ``lead`` on, the others 0; a buffer."""
-        n = len(samples)
+        stop = lead + len(samples)
         rows = self._room.take("rows", n_blocks, self.block, self._padded)
+        _clear(rows, lead, stop)
         moved = rows
         if self._basis is not None:
             moved = self._room.take("moved", n_blocks, self.block, padded(self.n_channels))
-        for part in (rows, moved):
-            flat = part.reshape(n_blocks * self.block, -1)
-            flat[:lead] = 0.0
-            flat[lead + n :] = 0.0
-        flat = moved.reshape(n_blocks * self.block, -1)[lead : lead + n, : self.n_channels]
-        np.subtract(samples, self._offset, out=flat)
-        self._fill(rows, moved, n, lead)
+            _clear(moved, lead, stop)
+        np.subtract(samples, self._offset, out=_by_row(moved)[lead:stop, : self.n_channels])
+        self._fill(rows, moved, lead, stop)
         return rows
 
-    def _fill(self, rows: Matrix, moved: Matrix, n: int, lead: int = 0) -> None:
+    def _fill(self, rows: Matrix, moved: Matrix, lead: int, stop: int) -> None:
         """Project ``moved`` into ``rows`` where there is a basis, and add the columns 1 and ``|x|^2``."""
         rank = self.rank
         if self._basis is not None:
             np.matmul(moved[:, :, : self.n_channels], self._basis[:, :, :rank], out=rows[:, :, :rank])
-        elif moved is not rows:
-            rows[:, :, :rank] = moved[:, :, :rank]
-        here = rows.reshape(-1, self._padded)[lead : lead + n]
+        here = _by_row(rows)[lead:stop]
         here[:, rank] = 1.0
         if self._quartic:
             np.einsum("ij,ij->i", here[:, :rank], here[:, :rank], out=here[:, rank + 1])
@@ -204,3 +201,16 @@ class BlockGram:
         """``rows' rows`` of each of a stack (n, n_rows, padded), (n, width, padded); a buffer called ``name``."""
         out = self._room.take(name, len(rows), self.width, self._padded)
         return np.matmul(rows[:, :, : self.width].transpose(0, 2, 1), rows, out=out)
+
+
+def _by_row(rows: Matrix) -> Matrix:
+    return rows.reshape(-1, rows.shape[2])
+
+
+def _clear(rows: Matrix, lead: int, stop: int) -> None:
+    """Zeros before row ``lead`` and from row ``stop`` on."""
+    flat = _by_row(rows)
+    if lead:
+        flat[:lead] = 0.0
+    if stop < len(flat):
+        flat[stop:] = 0.0

@@ -15,6 +15,8 @@ and on the window, never on the windows beside it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,13 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 SPARE = 1.0 + 1e-9
 """By how much the bound of the largest eigenvalue is raised, so that rounding cannot undo it."""
 
-EIGH_IN_PRODUCTS = ((8, 12.0), (22, 34.0), (32, 32.0), (64, 19.0), (128, 12.0))
+WIDEST = 1e4
+"""Condition number beyond which a series loses more digits to rounding than it is wanted to have."""
+
+MARGIN = 3.0
+"""By how much spectra may be wider than in training: sessions differ, and products grow with the fourth root only."""
+
+EIGH_IN_PRODUCTS = ((8, 2.0), (12, 10.0), (22, 34.0), (32, 32.0), (64, 19.0), (128, 12.0))
 """(rank, how many of a series' products take as long as an eigendecomposition, measured in place: bench_matrix_log.py)."""
 
 
@@ -58,9 +66,9 @@ class MatrixLog:
         largest = largest_eigenvalue(matrices, squares)
         np.multiply(matrices, (1.0 / largest)[:, None, None], out=scaled)
         fits = above(scaled, self._series.smallest, self._room.take("moved", n, rank, width))
+        fits &= np.isfinite(largest)  # a factorisation does not stop at NaN
         if fits.all():
-            np.multiply(squares, (1.0 / (largest * largest))[:, None, None], out=squares)
-            self._series.of(scaled, squares, out)
+            self._series.of(scaled, out)
             diagonal(out)[...] += np.log(largest)[:, None]
             return out
         for chosen, by in ((fits, self._by_series), (~fits, self._by_eigenvalues)):
@@ -86,9 +94,10 @@ class MatrixLog:
 def largest_eigenvalue(matrices: Matrix, squares: Matrix) -> Matrix:
     """Upper bounds (n,) of the largest eigenvalues' sizes, from a stack and the stack of its squares; above 0."""
     rank = matrices.shape[1]
-    mean = inner(matrices, matrices) / rank
-    spread = np.sqrt(np.maximum(inner(squares, squares) / rank - mean * mean, 0.0) * (rank - 1.0))
-    return np.maximum(np.sqrt(mean + spread) * SPARE, SMALLEST)
+    # one matrix after the other: numbers that are few are quicker so
+    means, squared = (inner(matrices, matrices) / rank).tolist(), (inner(squares, squares) / rank).tolist()
+    spreads = [math.sqrt(max(b - a * a, 0.0) * (rank - 1.0)) for a, b in zip(means, squared, strict=True)]
+    return np.array([max(math.sqrt(a + s) * SPARE, SMALLEST) for a, s in zip(means, spreads, strict=True)])
 
 
 def above(matrices: Matrix, bound: float, moved: Matrix) -> NDArray[np.bool_]:
@@ -117,7 +126,7 @@ def condition_for(matrices: Matrix, method: str, eigh_in_products: float | None 
     series and eigendecompositions together take least time, by a count of products, and 0 where a series does not pay.
     """
     rank = matrices.shape[1]
-    if method == "eigh" or rank == 1:
+    if method == "eigh" or rank == 1 or len(matrices) == 0:
         return 0.0
     stack = stacked(matrices)
     squares = stacked(np.matmul(matrices, matrices))
@@ -125,9 +134,10 @@ def condition_for(matrices: Matrix, method: str, eigh_in_products: float | None 
     usable = smallest > 0.0
     if not usable.any():
         return 0.0
-    # a little more than seen, so that the window on the edge is in
-    conditions = np.sort(1.02 * largest_eigenvalue(stack, squares)[usable] / smallest[usable])
-    conditions = np.maximum(conditions, 1.5)
+    conditions = np.sort(MARGIN * largest_eigenvalue(stack, squares)[usable] / smallest[usable])
+    conditions = conditions[conditions <= WIDEST]
+    if not len(conditions):
+        return 0.0
     if method == "chebyshev":
         return float(conditions[-1])
     if eigh_in_products is None:

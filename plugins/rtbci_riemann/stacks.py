@@ -8,6 +8,8 @@ whatever ``n`` is, and what is done entry by entry does not know its neighbours.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -65,15 +67,20 @@ def eigen(matrices: Matrix) -> tuple[Matrix, Matrix]:
         values, vectors = np.linalg.eigh(matrices[:, :, : matrices.shape[1]])
     except np.linalg.LinAlgError as error:
         raise DecoderError(NOT_FINITE) from error
-    return values, vectors
+    return _finite(values), vectors
 
 
 def eigenvalues(matrices: Matrix) -> Matrix:
     """Ascending eigenvalues (n, rank) of a stack's lower triangles. Raises DecoderError."""
     try:
-        values: Matrix = np.linalg.eigvalsh(matrices[:, :, : matrices.shape[1]])
+        return _finite(np.linalg.eigvalsh(matrices[:, :, : matrices.shape[1]]))
     except np.linalg.LinAlgError as error:
         raise DecoderError(NOT_FINITE) from error
+
+
+def _finite(values: Matrix) -> Matrix:
+    if not np.isfinite(values).all():
+        raise DecoderError(NOT_FINITE)
     return values
 
 
@@ -84,12 +91,17 @@ class Workspace:
     """Stacks that are kept between calls, by name: made when first asked for, and made anew when more is wanted."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, NDArray[np.generic]] = {}
+        self._kept: dict[str, NDArray[Any]] = {}
+        self._views: dict[tuple[str, int], Any] = {}
 
     def take(self, name: str, n: int, *shape: int, dtype: DTypeLike = np.float64) -> Matrix:
-        """The first ``n`` of ``name``'s arrays, each of ``shape``; zeros when new, else what was last written."""
-        kept = self._kept.get(name)
-        if kept is None or len(kept) < n or kept.shape[1:] != shape:
-            kept = self._kept[name] = aligned_zeros((n, *shape), dtype)
-        taken: Matrix = kept[:n]  # type: ignore[assignment]  # of ``dtype``, float64 but where it is measured
+        """The first ``n`` of ``name``'s arrays, always of one ``shape``; zeros when new, else what was last written."""
+        view = self._views.get((name, n))  # a live decoder asks for the same ones thousands of times
+        if view is None:
+            kept = self._kept.get(name)
+            if kept is None or len(kept) < n:
+                kept = self._kept[name] = aligned_zeros((n, *shape), dtype)
+                self._views = {key: old for key, old in self._views.items() if key[0] != name}
+            view = self._views[name, n] = kept[:n]
+        taken: Matrix = view
         return taken

@@ -38,15 +38,23 @@ class TangentClassifier:
     whitener : (rank, rank) lower triangular; the identity but for "riemann".
     weights : (n_classes, rank, rank), in the whitener's basis.
     bias : (n_classes,).
+    centre : (rank, rank) what the weights are multiplied with at the reference: 0 but for "logeuclid" and "euclid".
     link : `rtbci_riemann.linear.SOFTMAX` or ``ONE_AGAINST_REST``.
     condition : what `rtbci_riemann.logarithm.MatrixLog` provides for.
     """
 
     def __init__(
-        self, metric: str, whitener: Matrix, weights: Matrix, bias: Matrix, link: int, condition: float
+        self,
+        metric: str,
+        whitener: Matrix,
+        weights: Matrix,
+        bias: Matrix,
+        centre: Matrix,
+        link: int,
+        condition: float,
     ) -> None:
         self.metric = metric
-        self.whitener, self.weights, self.bias = whitener, weights, bias
+        self.whitener, self.weights, self.bias, self.centre = whitener, weights, bias, centre
         self.link = link
         self.rank = len(whitener)
         self._width = padded(self.rank)
@@ -87,22 +95,22 @@ class TangentClassifier:
         )
         rank = covariances.shape[1]
         weights = np.array([as_matrix(row, rank) for row in linear.coefficients])
-        bias = linear.bias
         reference = np.array(space.reference_, np.float64)
-        whitener = np.eye(rank)
+        whitener, centre = np.eye(rank), np.zeros((rank, rank))
         if metric == "riemann":
             whitener = np.ascontiguousarray(inverse_cholesky(reference))
             rotation = whitener @ function_of(reference, np.sqrt)
             weights = rotation @ weights @ rotation.T
         elif metric == "logeuclid":
             weights = np.array([_pull_back(weight, reference) for weight in weights])
-            bias = bias - (weights * function_of(reference, np.log)).sum(axis=(1, 2))
+            centre = function_of(reference, np.log)
         else:
-            bias = bias - (weights * reference).sum(axis=(1, 2))
+            centre = reference
         condition = 0.0
         if metric != "euclid":
             condition = condition_for(whitener @ covariances @ whitener.T, logarithm)
-        return cls(metric, whitener, np.ascontiguousarray(weights), bias, linear.link, condition)
+        bias = linear.bias - (weights * centre).sum(axis=(1, 2))
+        return cls(metric, whitener, np.ascontiguousarray(weights), bias, centre, linear.link, condition)
 
     def log_probs(self, covariances: Matrix) -> NDArray[np.float64]:
         """Log-probabilities (n, n_classes) of ``covariances`` (n, rank, rank) float64. Raises DecoderError."""
@@ -130,9 +138,13 @@ class TangentClassifier:
         for first in range(0, n, self._at_once):
             part = slice(first, first + self._at_once)
             points[part] = self.points(covariances[part])[:, :, :rank]
-        flat = (points.reshape(n, -1), label, self.weights.reshape(-1, rank * rank), self.bias, self.link, stiffness)
-        weights, bias = proximal_step(*flat)
-        self._place(weights.reshape(-1, rank, rank), bias)
+        # measured from the reference, so that the points' size is how far they differ and not where they lie
+        centre = self.centre.reshape(-1)
+        old = self.weights.reshape(-1, rank * rank)
+        weights, bias = proximal_step(
+            points.reshape(n, -1) - centre, label, old, self.bias + old @ centre, self.link, stiffness
+        )
+        self._place(weights.reshape(-1, rank, rank), bias - weights @ centre)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What was learnt, by name."""
@@ -140,6 +152,7 @@ class TangentClassifier:
             "whitener": self.whitener,
             "weights": self.weights,
             "bias": self.bias,
+            "centre": self.centre,
             "link": np.array(self.link, np.int64),
             "condition": np.array(self._log.condition, np.float64),
         }
@@ -147,16 +160,19 @@ class TangentClassifier:
     @classmethod
     def restore(cls, metric: str, arrays: Mapping[str, NDArray[Any]]) -> TangentClassifier:
         """Become what wrote ``arrays``. Raises KeyError or ValueError when they cannot be its own."""
-        whitener, weights, bias = (np.array(arrays[name], np.float64) for name in ("whitener", "weights", "bias"))
+        names = ("whitener", "weights", "bias", "centre")
+        whitener, weights, bias, centre = (np.array(arrays[name], np.float64) for name in names)
         link, condition = int(arrays["link"]), float(arrays["condition"])
         rank = len(whitener)
         if whitener.shape != (rank, rank) or bias.ndim != 1 or weights.shape != (len(bias), rank, rank):
             raise ValueError(f"weights of shape {weights.shape} for rank {rank}")
+        if centre.shape != whitener.shape:
+            raise ValueError(f"a centre of shape {centre.shape} for rank {rank}")
         if link not in (SOFTMAX, ONE_AGAINST_REST):
             raise ValueError(f"a link of {link}")
         if not (condition == 0.0 or 1.0 < condition < np.inf):
             raise ValueError(f"a condition number of {condition}")
-        return cls(metric, whitener, weights, bias, link, condition)
+        return cls(metric, whitener, weights, bias, centre, link, condition)
 
     def _scores(self, points: Matrix) -> Matrix:
         """Weights times points plus bias, (n, n_classes)."""

@@ -19,7 +19,9 @@ def whole_numbers(key: str, value: object, least: int = 1) -> tuple[int, ...]:
     """``value`` as ascending distinct whole numbers of ``least`` or more, if it is a list of them. Raises DecoderError."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value):
         return tuple(sorted({whole(key, item, least) for item in value}))
-    raise DecoderError(f"{key} = {_shown(value)}: it must be a list of whole numbers, {least} or more, such as [1, 2, 4]")
+    raise DecoderError(
+        f"{key} = {_shown(value)}: it must be a list of whole numbers, {least} or more, such as [1, 2, 4]"
+    )
 
 
 def _shown(value: object) -> str:

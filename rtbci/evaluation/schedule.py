@@ -171,7 +171,7 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Any]:
                 yield client
             return
         try:
-            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+            client = Client(scheduler, timeout=PATIENCE)
         except (OSError, TimeoutError, ValueError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ConfigError(

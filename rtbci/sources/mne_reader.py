@@ -2,7 +2,7 @@
 
 Time is seconds from the first sample (index / rate), whatever ``first_samp`` says. MNE's SI values are brought to rtbci's
 units in float64 and rounded once. Markers are annotations, and either the events of a sidecar ``-eve.fif`` or the steps of
-the trigger channel; trigger channels are not signal.
+the trigger channel; trigger channels are not signal. Within a BIDS dataset its sidecars say what markers and channels are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import SourceError
+from rtbci.sources import bids
 from rtbci.sources.lsl_header import kind_by_name
 from rtbci.sources.reader import broken, check_names, chosen, code_of, header_wins
 from rtbci.types import STANDARD_UNITS, Channel, Marker, Samples, StreamInfo, Times
@@ -41,15 +42,12 @@ class MneReader:
         notes: list[str] = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # file naming advice and filter settings of the amplifier
-            try:
-                if path.name.endswith((".fif", ".fif.gz")):
-                    self._raw = mne.io.read_raw_fif(path, allow_maxshield="yes", verbose="error")
-                else:
-                    self._raw = mne.io.read_raw(path, preload=False, verbose="error")
-            except Exception as error:  # MNE raises Exception itself for what it does not know
-                raise broken(path, error) from error
-        raw = self._raw
-        kinds = [_kind(mne.channel_type(raw.info, i), entry) for i, entry in enumerate(raw.info["chs"])]
+            self._beside = self._open_raw(notes)
+        raw, beside = self._raw, self._beside
+        kinds = [
+            _kind(mne.channel_type(raw.info, i), entry, beside is not None and str(entry["ch_name"]) in beside.typed)
+            for i, entry in enumerate(raw.info["chs"])
+        ]
         self._picks = [i for i, kind in enumerate(kinds) if kind not in _NO_SIGNAL]
         self.rate = float(raw.info["sfreq"])
         self.n_samples = int(raw.n_times) if self._picks else 0
@@ -68,6 +66,8 @@ class MneReader:
             unit = STANDARD_UNITS.get(kinds[i])
             if unit is not None:
                 self._factors[row] = _FACTORS[unit]
+                if beside is not None and name in beside.microvolts:
+                    self._factors[row] = beside.microvolts[name]
             made.append(Channel(name, kinds[i], unit or _UNIT_WORDS.get(int(entry["unit"]), ""), _position(entry)))
         if raw.info.get("maxshield"):
             notes.append("Recorded with internal active shielding and not yet cleaned by MaxFilter.")
@@ -86,9 +86,30 @@ class MneReader:
         self.marker_streams = there
         self.markers = chosen(path, found, markers, there)
 
+    def _open_raw(self, notes: list[str]) -> bids.Opened | None:
+        """Open the recording; what its BIDS dataset says of it, where it lies in one."""
+        path, mne = self._path, self._mne
+        root = bids.root_of(path)
+        if root is not None and bids.is_installed():
+            beside = bids.read(path, root)
+            self._raw = beside.raw
+            return beside
+        if root is not None:
+            notes.append(f"The recording's events.tsv and channels.tsv are not used: {bids.WITHOUT}.")
+        try:
+            if path.name.endswith((".fif", ".fif.gz")):
+                self._raw = mne.io.read_raw_fif(path, allow_maxshield="yes", verbose="error")
+            else:
+                self._raw = mne.io.read_raw(path, preload=False, verbose="error")
+        except Exception as error:  # MNE raises Exception itself for what it does not know
+            raise broken(path, error) from error
+        return None
+
     def _find_markers(self, kinds: Sequence[str]) -> tuple[list[Marker], list[str]]:
         raw = self._raw
         found, there = [], []
+        if self._beside is not None and self._beside.markers is not None:
+            return list(self._beside.markers), ["annotations"]
         if len(raw.annotations):
             there.append("annotations")
             for onset, label in zip(raw.annotations.onset, raw.annotations.description, strict=True):
@@ -163,11 +184,14 @@ def _stem(path: Path) -> str:
     return path.name[: -max(len(suffix) for suffix in SUFFIXES if lower.endswith(suffix))]
 
 
-def _kind(kind: str, entry: Any) -> str:
-    """MNE's channel type; where the format has none and MNE says EEG of all, what the name or a missing unit says."""
+def _kind(kind: str, entry: Any, typed: bool = False) -> str:
+    """MNE's channel type; where the format has none and MNE says EEG of all, what the name or a missing unit says.
+
+    ``typed``: the type is no guess of MNE's but stands beside the recording.
+    """
     if kind != "eeg":
         return kind
-    named = kind_by_name(str(entry["ch_name"]))
+    named = None if typed else kind_by_name(str(entry["ch_name"]))
     if named is not None:
         # a trigger line that MNE takes for EEG has been scaled as a voltage: its codes are gone
         return "misc" if named == "stim" else named

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError
-from rtbci.interfaces import Decoder, KnowsStream, Saves
+from rtbci.interfaces import Adapts, Decoder, KnowsStream, PredictsMany, Saves
+from rtbci.testing.adapting import AdaptCheck
 from rtbci.testing.contract import ContractError, apart, require, require_methods, same_bytes
+from rtbci.testing.many import ManyCheck
 from rtbci.types import Channel, Samples, StreamInfo, Window
 
 SEED = 20260
@@ -41,6 +43,8 @@ def check_decoder(
 ) -> DecoderReport:
     """Check that ``make()`` gives decoders that rtbci can train, run live, replay and save.
 
+    One with ``predict_many`` must answer batches as single windows, one with ``adapt`` learn so that it can be repeated.
+
     Parameters
     ----------
     make : gives a new, unfitted decoder each time; a scikit-learn classifier over windows is one.
@@ -61,7 +65,9 @@ def check_decoder(
     trial.check_window_untouched()
     trial.check_same_answers()
     trial.check_overlapping()
+    trial.check_many()
     trial.check_saving()
+    trial.check_adapting()
     if more_classes and n_classes != 3:
         _Trial(make, n_channels, n_samples, 3, rate, tolerance).check_fit(learns)
     return report
@@ -222,11 +228,51 @@ class _Trial:
                 "indices start anew in every session: what is kept by index must be held against the samples",
             )
 
+    def check_many(self) -> None:
+        if isinstance(self.decoder, PredictsMany):
+            self._many(self.decoder).check()
+
+    def check_adapting(self) -> None:
+        if not isinstance(self.decoder, Adapts):
+            return
+        trials = [
+            (np.ascontiguousarray(self.tests[self.truth == label][first : first + n]), label)
+            for first, n in ((0, 3), (3, 1), (4, 6))
+            for label in range(self.n_classes)
+        ]
+        AdaptCheck(self.decoder, self.name, self._copy_of, self._answers_of, trials, self.n_classes).check()
+
+    def _many(self, decoder: Any) -> ManyCheck:
+        return ManyCheck(
+            decoder,
+            self.name,
+            lambda start, stream: self._ask(decoder, start, stream),
+            self.stream,
+            self.n_samples,
+            self.n_classes,
+            self.tolerance,
+        )
+
+    def _answers_of(self, decoder: Any) -> NDArray[np.float64]:
+        """What ``decoder`` says of some windows, in both ways where it has both."""
+        starts = list(range(0, len(self.stream) - self.n_samples + 1, max(1, self.n_samples // 4)))
+        answers = [self._ask(decoder, start, self.stream) for start in starts]
+        for answer in answers:
+            self._check_answer(answer)
+        if isinstance(decoder, PredictsMany):
+            self._require_same(
+                self._many(decoder).answers(self.stream, starts),
+                np.array(answers),
+                "answers with predict_many otherwise than with predict after adapt()",
+                "both must know what adapt learnt",
+            )
+        return np.array(answers)
+
     def check_saving(self) -> None:
         copy = self._copied()
         if copy is None:
             return
-        arrays = self._arrays()
+        arrays = self._arrays(self.decoder)
         for i in range(min(8, len(self.tests))):
             window = self._window(self.tests[i].T, i * self.n_samples)
             self._require_same(
@@ -259,8 +305,8 @@ class _Trial:
         if isinstance(decoder, KnowsStream):
             decoder.prepare(self.info, self.n_samples, self.n_classes)
 
-    def _arrays(self) -> Mapping[str, NDArray[Any]]:
-        arrays = self.decoder.arrays()
+    def _arrays(self, decoder: Any) -> Mapping[str, NDArray[Any]]:
+        arrays = decoder.arrays()
         for key, value in arrays.items():
             require(
                 isinstance(key, str) and isinstance(value, np.ndarray) and value.dtype.kind in "biuf",
@@ -270,10 +316,11 @@ class _Trial:
 
     def _copied(self) -> Any:
         """A new decoder with what this one learnt, as after loading a model file; None where it cannot be saved so."""
-        if not isinstance(self.decoder, Saves):
-            return None
+        return self._copy_of(self.decoder) if isinstance(self.decoder, Saves) else None
+
+    def _copy_of(self, decoder: Any) -> Any:
         copy = _made(self.make)
-        copy.restore(self._arrays())
+        copy.restore(self._arrays(decoder))
         self._prepare(copy)  # the stream is known only after loading
         return copy
 
