@@ -51,6 +51,11 @@ class RtbciClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.channels = channels
         self.arguments = arguments
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Names and values of all parameters, the decoder's arguments that were given among them."""
         return {"decoder": self.decoder, "sfreq": self.sfreq, "channels": self.channels, **self.arguments}
@@ -64,7 +69,7 @@ class RtbciClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 self.arguments = {**self.arguments, name: value}
         return self
 
-    def fit(self, X: Any, y: Any) -> RtbciClassifier:  # noqa: N803 - scikit-learn's names
+    def fit(self, X: Any, y: Any) -> RtbciClassifier:
         """Fit a new decoder on trials.
 
         Parameters
@@ -99,7 +104,7 @@ class RtbciClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_channels_, self.n_times_ = windows.shape[1:]
         return self
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities (n_trials, n_classes) of the trials ``X`` (n_trials, n_channels, n_times), microvolts."""
         check_is_fitted(self, "decoder_")
         windows = _windows(X)
@@ -116,14 +121,14 @@ class RtbciClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             said[i] = np.exp(log_probs_of(self.decoder_, window, len(self.classes_)))
         return said
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label (n_trials,) of each trial of ``X`` (n_trials, n_channels, n_times), microvolts."""
         probabilities = self.predict_proba(X)
         predicted: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return predicted
 
 
-def _windows(X: Any) -> Samples:  # noqa: N803
+def _windows(X: Any) -> Samples:
     """Trials as windows (n_trials, n_channels, n_times) float32, read-only. Raises ValueError."""
     try:
         trials = np.asarray(X)

@@ -119,15 +119,21 @@ class MarkerReader:
 
 FIELDS = (
     "start", "stop", "sample", "answer", "signal_time", "arrival_time", "ready_time", "skipped", "origin", "flags",
-    "marker_time", "adapted",
+    "marker_time",
 )  # fmt: skip
-"""Columns of a decision row before the log-probabilities and the evidence (``n_classes`` columns each)."""
-_WHOLE = {"start", "stop", "sample", "answer", "skipped", "origin", "adapted"}
+"""Columns of a decision row before the log-probabilities and the evidence (``n_classes`` columns each).
+
+In the column of the flags the bits from number `ADAPTED_AT` on are the decision's ``adapted``: rows of a decoder that does
+not adapt are what they have always been, and so is every other column.
+"""
+ADAPTED_AT = 16
+_WHOLE = {"start", "stop", "sample", "answer", "skipped", "origin"}
 
 
 def decision_to_row(decision: Decision) -> np.ndarray[Any, np.dtype[np.float64]]:
     """``(len(FIELDS) + 2 * n_classes,)`` float64; integers stay exact up to 2**53."""
     head = [float(getattr(decision, name)) for name in FIELDS]
+    head[FIELDS.index("flags")] += float(decision.adapted << ADAPTED_AT)
     return np.concatenate([head, decision.log_probs, decision.evidence])
 
 
@@ -136,7 +142,8 @@ def decision_from_row(row: np.ndarray[Any, np.dtype[np.float64]]) -> Decision:
     n_classes = (len(row) - len(FIELDS)) // 2
     values: dict[str, Any] = dict(zip(FIELDS, (float(v) for v in row), strict=False))
     values.update({name: int(values[name]) for name in _WHOLE})
-    values["flags"] = Flag(int(values["flags"]))
+    values["adapted"], flags = divmod(int(values["flags"]), 1 << ADAPTED_AT)
+    values["flags"] = Flag(flags)
     tail = np.array(row[len(FIELDS) :])
     return Decision(log_probs=tail[:n_classes], evidence=tail[n_classes:], **values)
 
@@ -145,13 +152,14 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
     """A line of the decision log; Python writes floats so that they read back bit for bit."""
     fields = {name: getattr(decision, name) for name in FIELDS}
     fields["flags"] = int(decision.flags)
+    fields["adapted"] = decision.adapted
     if math.isnan(decision.marker_time):
         fields["marker_time"] = None
     return {**fields, "log_probs": decision.log_probs.tolist(), "evidence": decision.evidence.tolist()}
 
 
 def decision_from_json(fields: dict[str, Any]) -> Decision:
-    """Read what `decision_to_json` made, bit for bit."""
+    """Read what `decision_to_json` made, bit for bit; logs of before decoders could adapt lack ``adapted``."""
     fields = dict(fields)
     fields["flags"] = Flag(fields["flags"])
     if fields["marker_time"] is None:

@@ -14,9 +14,8 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,56 +30,7 @@ from rtbci.recording.session_folder import SessionFolder
 from rtbci.runfolder import decision_from_json
 from rtbci.training import Progress
 from rtbci.types import Decision, Marker, Samples, StreamInfo, Times, Window
-
-SHOWN = 5
-"""Differences that are spelt out, per decoder; all are counted."""
-
-
-@dataclass(slots=True)
-class DecoderVerdict:
-    """What came of comparing one decoder's decisions."""
-
-    compared: int = 0
-    equal: int = 0
-    skipped: int = 0
-    missing: int = 0
-    unrecorded: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def different(self) -> int:
-        """Decisions that the second run made otherwise, or did not make at all."""
-        return self.compared - self.equal
-
-    def as_json(self) -> dict[str, Any]:
-        """Counts and the first few differences."""
-        return {
-            "compared": self.compared,
-            "equal": self.equal,
-            "different": self.different,
-            "skipped": self.skipped,
-            "missing": self.missing,
-            "unrecorded": self.unrecorded,
-            "examples": self.examples,
-        }
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What came of verifying a session."""
-
-    session: Path
-    decoders: dict[str, DecoderVerdict]
-
-    def total(self, what: str) -> int:
-        """Sum of one count over the decoders."""
-        return sum(int(getattr(verdict, what)) for verdict in self.decoders.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdict as one JSON object."""
-        counts = {what: self.total(what) for what in ("compared", "equal", "different", "skipped", "unrecorded")}
-        decoders = {name: verdict.as_json() for name, verdict in self.decoders.items()}
-        return {"session": str(self.session), **counts, "decoders": decoders}
+from rtbci.verdict import SHOWN, DecoderVerdict, Verdict
 
 
 class _From:

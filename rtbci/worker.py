@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rtbci import assemble, config, learnt
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, ModelError, Overrun, RtbciError, TransformError
@@ -25,46 +23,13 @@ from rtbci.ring import BUSY
 from rtbci.runfolder import DecisionRing, RunFolder, replace_json
 from rtbci.sources.ring import RingSource
 from rtbci.trials import Trial
-from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
+from rtbci.types import Decision, StreamInfo
+from rtbci.warming import warm_up
 
 REPORT_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """A worker that is restarted in mid-stream begins this long (and two windows) before the newest sample, so that its
 filters have settled when the first window is due."""
-
-
-class _Noise:
-    """A source of seeded noise, to run every compiled kernel and every lazy import once before the first real window."""
-
-    def __init__(self, info: StreamInfo, n_samples: int, label: str) -> None:
-        self._info = info
-        self._left = n_samples
-        self._at = 0
-        self._label = label
-        self._random = np.random.default_rng(0)
-
-    def open(self) -> StreamInfo:
-        return self._info
-
-    def read(self, samples: Samples, times: Times, timeout: float) -> int:
-        n = min(self._left, len(samples))
-        if n == 0:
-            raise EOFError
-        samples[:n] = self._random.normal(scale=10.0, size=(n, self._info.n_channels))
-        times[:n] = (self._at + np.arange(n)) / self._info.rate
-        self._left -= n
-        self._at += n
-        return n
-
-    def markers(self) -> Sequence[Marker]:
-        label, self._label = self._label, ""
-        return [Marker(self._at / self._info.rate / 2, label)] if label else []
-
-    def now(self) -> float:
-        return self._at / self._info.rate
-
-    def close(self) -> None:
-        self._left = 0
 
 
 class Worker:
@@ -118,7 +83,7 @@ class Worker:
         info, _ = self.run_folder.read_stream()
         self.fitted = self._load(info)
         self.notes = self.fitted.notes
-        self._warm_up(info)
+        warm_up(self.experiment, self.config, self.fitted, info)
         if self.config.adapt:
             self.fitted = self._load(info)  # what the warm-up has taught it is nonsense
             self._remember_learnt(info)
@@ -157,26 +122,6 @@ class Worker:
             if note not in self.notes:
                 print(f"{self.name}: {note}", flush=True)
                 self.notes = (*self.notes, note)
-
-    def _warm_up(self, info: StreamInfo) -> None:
-        label = next(label for labels in self.experiment.classes.values() for label in labels)
-        # enough for one window, wherever a marker in its middle puts it, plus whatever a transform holds back
-        reach = 3 * self.config.window + 2 * abs(self.config.offset) + 2 * (self.config.baseline or 0.0) + 1.0
-        noise = _Noise(info, int(reach * info.rate) + 64, label)
-        pipeline = assemble.make_pipeline(
-            self.experiment, self.config, noise, info, self.fitted.model.decoder, self.fitted.channels
-        )
-        decided = 0
-        try:
-            while decided < 3:
-                pipeline.ingest(0.0)
-                while (window := pipeline.next_window()) is not None and decided < 3:
-                    pipeline.decode(window)
-                    decided += 1
-        except EOFError:
-            pipeline.finished_trials(ended=True)
-        if self.config.adapt:
-            pipeline.practise_adapting()
 
     def _decision_ring(self) -> DecisionRing:
         path = self.run_folder.decisions(self.name)

@@ -141,13 +141,17 @@ def held_out_score(
 def tangent_points(covariances: Matrix, train: NDArray[np.bool_], metric: str) -> Matrix:
     """Matrices (n, rank, rank) in the tangent space at the arithmetic mean of those that ``train`` (n,) marks."""
     if metric == "euclid":
-        return covariances - covariances[train].mean(axis=0)
+        centred: Matrix = covariances - covariances[train].mean(axis=0)
+        return centred
     if metric == "riemann":
         whitener = inverse_cholesky(covariances[train].mean(axis=0))
         covariances = whitener @ covariances @ whitener.T
     values, vectors = np.linalg.eigh(covariances)
-    logs: Matrix = (vectors * np.log(np.maximum(values, SMALLEST))[:, None, :]) @ vectors.transpose(0, 2, 1)
-    return logs if metric == "riemann" else logs - logs[train].mean(axis=0)
+    halves = vectors * np.log(np.maximum(values, SMALLEST))[:, None, :]
+    logs: Matrix = np.matmul(halves, vectors.transpose(0, 2, 1))
+    if metric == "logeuclid":
+        logs -= logs[train].mean(axis=0)
+    return logs
 
 
 def coordinates(points: Matrix) -> Matrix:

@@ -101,7 +101,7 @@ def false_neighbours(signals: Matrix, lag: int, most: int) -> Matrix:
 
 
 def enough_dimensions(shares: Matrix, orders: Sequence[int]) -> int:
-    """The first of ascending ``orders`` with a share of false neighbours below `FALSE_SHARE`, else that with the smallest."""
+    """The first of ascending ``orders`` whose share of false neighbours is below `FALSE_SHARE`, else that of the least."""
     for order in orders:
         if shares[order - 1] < FALSE_SHARE:
             return order

@@ -31,7 +31,7 @@ TOLERANCE = 1e-11
 
 
 def log_coefficients(condition: float, tolerance: float = TOLERANCE) -> Matrix:
-    """Coefficients (degree + 1,) of the shortest series of log on ``[1/condition, 1]`` whose error is below ``tolerance``."""
+    """Coefficients (degree + 1,) of the shortest series of log on ``[1/condition, 1]`` with an error below ``tolerance``."""
     root = 1.0 / math.sqrt(condition)
     rho = (1.0 - root) / (1.0 + root)
     # the rest after degree d is below 2 rho^(d+1) / ((d+1)(1-rho)): a degree that surely suffices, then the exact one

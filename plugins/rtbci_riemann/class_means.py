@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci_riemann.spd import function_of, inverse_cholesky
-from rtbci_riemann.stacks import Matrix, Workspace, congruent, eigen, eigenvalues, inner, padded, stacked
-
-SMALLEST = float(np.finfo(np.float64).tiny)
-"""Eigenvalues are raised to this before their logarithm is taken: a flat window has zeros."""
+from rtbci_riemann.stacks import SMALLEST, Matrix, Workspace, congruent, eigen, eigenvalues, inner, padded, stacked
 
 
 class ClassMeans:

@@ -141,7 +141,7 @@ class WindowCovariance:
         """Of which windows the mean would cost digits, (n,)."""
         of_mean = np.square(grams[:, self.rank, : self.rank])
         of_mean *= (1.0 + DIGITS_LOST) / (DIGITS_LOST * self.n_samples)
-        dominates: NDArray[np.bool_] = (of_mean > diagonal(grams)[:, : self.rank]).any(axis=1)
+        dominates: NDArray[np.bool_] = np.logical_or.reduce(of_mean > diagonal(grams)[:, : self.rank], axis=1)
         return dominates
 
     def _from_grams(self, grams: Matrix) -> Matrix:
@@ -209,4 +209,5 @@ class WindowCovariance:
         """Sums (n,) over the entries of each row of ``values`` (n, rank)."""
         row = self._room.take("summed", len(values), 1, self._width)
         row[:, 0, : self.rank] = values
-        return np.matmul(row, self._ones.transpose(0, 2, 1))[:, 0, 0]
+        sums: Matrix = np.matmul(row, self._ones.transpose(0, 2, 1))[:, 0, 0]
+        return sums

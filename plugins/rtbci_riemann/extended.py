@@ -6,8 +6,9 @@ channel, so that blocks on the diagonal say how strong a response is at each fre
 
 The filters (Butterworth, forward only) run within the window, as if what came before had stood still at its first sample:
 they start in the state that a constant leaves, which for a band-pass is that of rest once this sample is subtracted. So
-the copies depend on the window alone. They swell up over about ``1/(pi * half_width)`` seconds (0.3 s for 1 Hz), the same
-in every window; what comes earlier can be left out of the covariance.
+the copies depend on the window alone. They swell up with the time constant of the slowest pole, ``1/(2 pi w sin(pi/2n))``
+seconds for half-width ``w`` Hz and order ``n`` (0.45 s for 0.5 Hz and order 2), alike in every window; the covariance may
+leave these samples out.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class ExtendedCovariance:
     """
 
     def __init__(self, staging: Staging, filters: Matrix, n_left_out: int, estimator: str, reg: float) -> None:
+        from scipy.signal import sosfilt  # here, not at the module's top: other decoders of this package do without
+
+        self._filter = sosfilt
         self.staging = staging
         self.rank = len(filters) * staging.rank
         self._filters, self._n_left_out = np.ascontiguousarray(filters, np.float64), n_left_out
@@ -50,15 +54,13 @@ class ExtendedCovariance:
 
     def many(self, windows: NDArray[np.float32]) -> Matrix:
         """Covariances (n_windows, rank, rank) float64 of ``windows`` (n_windows, n_channels, n_samples)."""
-        from scipy.signal import sosfilt
-
         found = np.empty((len(windows), self.rank, self.rank))
         rows, rank = self._covariance.rows, self.staging.rank
         for window, out in zip(windows, found, strict=True):
             samples = self.staging.of(window)
             samples -= samples[:, :1].copy()
             for i, sections in enumerate(self._filters):
-                rows[i * rank : (i + 1) * rank] = sosfilt(sections, samples, axis=1)[:, self._n_left_out :]
+                rows[i * rank : (i + 1) * rank] = self._filter(sections, samples, axis=1)[:, self._n_left_out :]
             self._covariance.into(out)
         return found
 

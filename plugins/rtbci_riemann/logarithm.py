@@ -21,10 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci_riemann.chebyshev import LogSeries
-from rtbci_riemann.stacks import Matrix, Workspace, diagonal, eigen, eigenvalues, inner, stacked
-
-SMALLEST = float(np.finfo(np.float64).tiny)
-"""Eigenvalues are raised to this before their logarithm is taken: a flat window has zeros."""
+from rtbci_riemann.stacks import SMALLEST, Matrix, Workspace, diagonal, eigen, eigenvalues, inner, stacked
 
 SPARE = 1.0 + 1e-9
 """By how much the bound of the largest eigenvalue is raised, so that rounding cannot undo it."""
@@ -35,8 +32,12 @@ WIDEST = 1e4
 MARGIN = 3.0
 """By how much spectra may be wider than in training: sessions differ, and products grow with the fourth root only."""
 
-EIGH_IN_PRODUCTS = ((8, 2.0), (12, 10.0), (22, 34.0), (32, 32.0), (64, 19.0), (128, 12.0))
-"""(rank, how many of a series' products take as long as an eigendecomposition, measured in place: bench_matrix_log.py)."""
+EIGH_IN_PRODUCTS = ((12, 4.0), (16, 24.0), (22, 30.0), (32, 27.0), (64, 19.0))
+"""(rank, how many of a series' products, with all that goes with them, take as long as an eigendecomposition).
+
+Measured in place in batches (bench_matrix_log.py). Below 16 channels a batch would gain 1 to 8 us a window and a single
+window lose 40, so there an eigendecomposition it is.
+"""
 
 
 class MatrixLog:

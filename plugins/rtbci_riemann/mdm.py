@@ -54,7 +54,7 @@ class Mdm:
         self._n_classes = n_classes
 
     def fit(self, windows: Samples, labels: NDArray[np.int64]) -> Mdm:
-        """Learn the class means of ``windows`` (n_windows, n_channels, n_samples) in order of time, ``labels`` (n_windows,)."""
+        """Learn the class means of ``windows`` (n_windows, n_channels, n_samples) with ``labels`` (n_windows,)."""
         from pyriemann.classification import MDM
 
         n_classes = n_classes_of(windows, labels, self._n_classes)

@@ -48,7 +48,7 @@ class RiemannSsvep:
         self,
         frequencies: Sequence[float] | Mapping[str, float],
         harmonics: int = 1,
-        half_width: float = 1.0,
+        half_width: float = 0.5,
         filter_order: int = 2,
         settle: float = 0.0,
         classifier: str = "mdm",
@@ -90,7 +90,8 @@ class RiemannSsvep:
     def predict(self, window: Window) -> NDArray[np.float64]:
         """Log-probabilities (n_classes,) of ``window``."""
         self._fitted()
-        return self._log_probs(self._covariance.many(window.samples[None]))[0]
+        said: NDArray[np.float64] = self._log_probs(self._covariance.many(window.samples[None]))[0]
+        return said
 
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""

@@ -62,7 +62,7 @@ class RowCovariance:
         powers = np.einsum("ij,ij->j", self.rows, self.rows)
         d = (squares - p * mu * mu) / p
         b = min((float(np.dot(powers, powers)) / n - squares) / (p * n), d)
-        return 0.0 if b == 0.0 else b / d
+        return 0.0 if d <= 0.0 else b / d
 
 
 def require_samples(estimator: str, rank: int, n_samples: int, what: str) -> None:

@@ -8,6 +8,7 @@ whatever ``n`` is, and what is done entry by entry does not know its neighbours.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from rtbci_riemann.aligned import aligned_zeros
 
 Matrix = NDArray[np.float64]
 
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Eigenvalues are raised to this before their logarithm is taken: a flat window has zeros."""
 LINE = 64
 """Bytes on whose multiples rows begin."""
 
@@ -51,7 +54,8 @@ def diagonal(matrices: Matrix) -> Matrix:
 def inner(a: Matrix, b: Matrix) -> Matrix:
     """Sums of the products of entries, (n,), of two stacks."""
     n = len(a)
-    return np.matmul(a.reshape(n, 1, -1), b.reshape(n, -1, 1)).reshape(n)
+    sums: Matrix = np.matmul(a.reshape(n, 1, -1), b.reshape(n, -1, 1)).reshape(n)
+    return sums
 
 
 def congruent(whitener: Matrix, matrices: Matrix, half: Matrix, out: Matrix) -> None:
@@ -67,19 +71,22 @@ def eigen(matrices: Matrix) -> tuple[Matrix, Matrix]:
         values, vectors = np.linalg.eigh(matrices[:, :, : matrices.shape[1]])
     except np.linalg.LinAlgError as error:
         raise DecoderError(NOT_FINITE) from error
-    return _finite(values), vectors
+    return finite(values), vectors
 
 
 def eigenvalues(matrices: Matrix) -> Matrix:
     """Ascending eigenvalues (n, rank) of a stack's lower triangles. Raises DecoderError."""
     try:
-        return _finite(np.linalg.eigvalsh(matrices[:, :, : matrices.shape[1]]))
+        values = np.asarray(np.linalg.eigvalsh(matrices[:, :, : matrices.shape[1]]), np.float64)
     except np.linalg.LinAlgError as error:
         raise DecoderError(NOT_FINITE) from error
+    return finite(values)
 
 
-def _finite(values: Matrix) -> Matrix:
-    if not np.isfinite(values).all():
+def finite(values: Matrix) -> Matrix:
+    """``values``, if all are finite. Raises DecoderError: LAPACK may take NaN and give NaN."""
+    # their sum is not where one of them is not, and takes a third of the time
+    if not math.isfinite(values.sum()):
         raise DecoderError(NOT_FINITE)
     return values
 

@@ -54,7 +54,7 @@ class SuperTrialCovariance:
         xdawn_estimator: str,
         classes: Sequence[int] | None,
     ) -> SuperTrialCovariance:
-        """Learn filters and responses by pyRiemann from ``windows`` (n_windows, n_channels, n_samples). Raises DecoderError."""
+        """Learn filters and responses by pyRiemann from ``windows`` (n_windows, n_channels, n_samples) and ``labels``."""
         from pyriemann.estimation import XdawnCovariances
 
         staging = Staging.learn(windows)

@@ -32,7 +32,9 @@ class Tangent:
     classifier : "lr" (logistic regression), "svm" (linear, with Platt's probabilities) or "lda" (shrunk).
     logarithm : "eigh" (eigendecompositions), "chebyshev" (series for all windows like those of training) or "auto"
         (whichever takes least time at this rank and these spectra); the two agree to 1e-11.
-    stiffness : how strongly `adapt` holds on to the weights, as `rtbci_riemann.proximal` has it; above 0.
+    stiffness : how strongly `adapt` holds on to the weights, as `rtbci_riemann.proximal` has it; above 0. On motor
+        imagery of three people (30 to 105 trials, learnt from one run) 10 gained up to .11 of trials and lost up to .10
+        where there was little to decode; 1 lost .27 there.
     """
 
     def __init__(

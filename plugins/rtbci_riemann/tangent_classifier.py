@@ -77,7 +77,7 @@ class TangentClassifier:
         logarithm: str = "auto",
         class_weight: str | None = None,
     ) -> TangentClassifier:
-        """Learn from ``covariances`` (n, rank, rank) float64, positive definite, in order of time, ``labels`` (n,) of 0, 1, ….
+        """Learn from ``covariances`` (n, rank, rank) float64, positive definite, in order of time, and ``labels`` (n,).
 
         Parameters
         ----------
@@ -177,7 +177,8 @@ class TangentClassifier:
     def _scores(self, points: Matrix) -> Matrix:
         """Weights times points plus bias, (n, n_classes)."""
         n = len(points)
-        return np.matmul(self._used_weights, points.reshape(n, -1, 1))[:, :, 0] + self.bias
+        scores: Matrix = np.matmul(self._used_weights, points.reshape(n, -1, 1))[:, :, 0] + self.bias
+        return scores
 
     def _place(self, weights: Matrix, bias: Matrix) -> None:
         """Take ``weights`` and ``bias`` into use."""

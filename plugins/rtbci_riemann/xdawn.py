@@ -96,7 +96,8 @@ class Xdawn:
     def predict(self, window: Window) -> NDArray[np.float64]:
         """Log-probabilities (n_classes,) of ``window``."""
         self._fitted()
-        return self._classifier.log_probs(self._covariance.many(window.samples[None]))[0]
+        said: NDArray[np.float64] = self._classifier.log_probs(self._covariance.many(window.samples[None]))[0]
+        return said
 
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""

@@ -67,7 +67,7 @@ def after_work(outcomes: Sequence[Outcome], seed: int) -> list[str]:
             seed,
         )
         told += guards.warnings_of_number(name, sum(map(len, truths)), n_classes)
-        told += [f"{name}: {note}" for outcome in own for note in outcome.notes]
+    told += [note for outcome in outcomes for note in outcome.notes]
     return list(dict.fromkeys(told))
 
 

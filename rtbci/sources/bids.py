@@ -29,8 +29,6 @@ WITHOUT = "mne-bids is not installed; it comes with pip install 'rtbci[bids]'"
 _DATATYPES = ("eeg", "meg")
 _DESCRIPTION = "dataset_description.json"
 _NO_VALUE = frozenset({"", "n/a", "nan"})
-_TO_MICROVOLT = {"V": 1e6, "mV": 1e3, "uV": 1.0, "µV": 1.0, "μV": 1.0, "nV": 1e-3}
-_VOLT = 107  # mne.io.constants.FIFF.FIFF_UNIT_V
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +58,12 @@ class Opened:
     ----------
     raw : mne.io.Raw with types, bad channels and positions set.
     markers : what ``events.tsv`` says; None where there is none, and the recording's own are all there is.
-    microvolts : by name of channel, microvolts to one of its values, where the recording itself gives no unit.
-    typed : channels whose kind stands in ``channels.tsv``.
+    units : unit that ``channels.tsv`` gives, by name of the channels whose kind stands there.
     """
 
     raw: Any
     markers: tuple[Marker, ...] | None
-    microvolts: Mapping[str, float]
-    typed: frozenset[str]
+    units: Mapping[str, str]
 
 
 def part_of(folder: Path) -> Part | None:
@@ -177,7 +173,6 @@ def read(recording: Path, root: Path) -> Opened:
         try:
             path = mne_bids.get_bids_path_from_fname(recording, check=False, verbose="error")
             path.update(root=root)
-            own_units = _own_units(recording)
             extra = {"allow_maxshield": "yes"} if recording.suffix.lower() == ".fif" else {}
             raw = mne_bids.read_raw_bids(path, extra, on_ch_mismatch="reorder", verbose="error")
             events, channels = (
@@ -191,26 +186,8 @@ def read(recording: Path, root: Path) -> Opened:
     return Opened(
         raw,
         None if events is None else _markers(Path(events), float(raw.info["sfreq"]), int(raw.n_times)),
-        {
-            name: _TO_MICROVOLT[unit]
-            for name, unit in units.items()
-            if unit in _TO_MICROVOLT and own_units.get(name, _VOLT) != _VOLT
-        },
-        frozenset(units),
+        units,
     )
-
-
-def _own_units(recording: Path) -> dict[str, int]:
-    """By name of channel, the FIFF unit that the recording itself gives; only where the format may leave it out."""
-    if recording.suffix.lower() not in (".edf", ".bdf"):
-        return {}
-    import mne
-
-    raw = mne.io.read_raw(recording, preload=False, verbose="error")
-    try:
-        return {str(entry["ch_name"]): int(entry["unit"]) for entry in raw.info["chs"]}
-    finally:
-        raw.close()
 
 
 def _rows(table: Path) -> list[dict[str, str]]:

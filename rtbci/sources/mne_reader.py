@@ -25,6 +25,7 @@ SUFFIXES = (".fif", ".fif.gz", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".con", 
 """File names that MNE reads here."""
 
 _FACTORS = {"uV": 1e6, "fT": 1e15, "fT/cm": 1e13}
+_MICROVOLTS = {"V": 1e6, "mV": 1e3, "uV": 1.0, "µV": 1.0, "μV": 1.0, "nV": 1e-3}
 _NO_SIGNAL = frozenset({"stim", "syst", "exci", "ias", "chpi", "gof", "dipole", "resp"})
 _VOLT = 107
 _UNIT_WORDS = {107: "V", 112: "T", 201: "T/m", 6: "degC", 7: "lm"}
@@ -44,10 +45,7 @@ class MneReader:
             warnings.simplefilter("ignore")  # file naming advice and filter settings of the amplifier
             self._beside = self._open_raw(notes)
         raw, beside = self._raw, self._beside
-        kinds = [
-            _kind(mne.channel_type(raw.info, i), entry, beside is not None and str(entry["ch_name"]) in beside.typed)
-            for i, entry in enumerate(raw.info["chs"])
-        ]
+        kinds = [_kind(mne.channel_type(raw.info, i), entry, beside) for i, entry in enumerate(raw.info["chs"])]
         self._picks = [i for i, kind in enumerate(kinds) if kind not in _NO_SIGNAL]
         self.rate = float(raw.info["sfreq"])
         self.n_samples = int(raw.n_times) if self._picks else 0
@@ -60,15 +58,20 @@ class MneReader:
         if by_name:
             notes.append(f"Taken for what their names or units say, not for EEG: {', '.join(by_name[:4])}.")
         self._factors = np.ones(len(self._picks))
-        made = []
+        made: list[Channel] = []
+        unitless, assumed = _without_unit(path, raw), list[str]()
         for row, (i, name) in enumerate(zip(self._picks, names, strict=True)):
             entry = raw.info["chs"][i]
             unit = STANDARD_UNITS.get(kinds[i])
             if unit is not None:
                 self._factors[row] = _FACTORS[unit]
-                if beside is not None and name in beside.microvolts:
-                    self._factors[row] = beside.microvolts[name]
+            if unit == "uV" and name in unitless:
+                beside_unit = "" if beside is None else beside.units.get(name, "")
+                self._factors[row] = _MICROVOLTS.get(beside_unit, 1.0)
+                assumed += [name] if beside_unit not in _MICROVOLTS else []
             made.append(Channel(name, kinds[i], unit or _UNIT_WORDS.get(int(entry["unit"]), ""), _position(entry)))
+        if assumed:
+            notes.append(f"No unit that is understood, taken as uV: {', '.join(assumed[:4])}.")
         if raw.info.get("maxshield"):
             notes.append("Recorded with internal active shielding and not yet cleaned by MaxFilter.")
         self.info = StreamInfo(
@@ -184,18 +187,27 @@ def _stem(path: Path) -> str:
     return path.name[: -max(len(suffix) for suffix in SUFFIXES if lower.endswith(suffix))]
 
 
-def _kind(kind: str, entry: Any, typed: bool = False) -> str:
+def _kind(kind: str, entry: Any, beside: bids.Opened | None) -> str:
     """MNE's channel type; where the format has none and MNE says EEG of all, what the name or a missing unit says.
 
-    ``typed``: the type is no guess of MNE's but stands beside the recording.
+    A type that stands ``beside`` the recording is no guess of MNE's.
     """
-    if kind != "eeg":
+    name = str(entry["ch_name"])
+    if kind != "eeg" or (beside is not None and name in beside.units):
         return kind
-    named = None if typed else kind_by_name(str(entry["ch_name"]))
+    named = kind_by_name(name)
     if named is not None:
         # a trigger line that MNE takes for EEG has been scaled as a voltage: its codes are gone
         return "misc" if named == "stim" else named
     return "eeg" if int(entry["unit"]) == _VOLT else "misc"
+
+
+def _without_unit(path: Path, raw: Any) -> frozenset[str]:
+    """Channels of an EDF or BDF whose physical dimension is empty or unknown: MNE takes their values for volts."""
+    if not path.name.lower().endswith((".edf", ".bdf")):
+        return frozenset()
+    # MNE has no public word for it
+    return frozenset(name for name, unit in (raw._orig_units or {}).items() if unit in ("", "n/a"))
 
 
 def _position(entry: Any) -> tuple[float, float, float] | None:

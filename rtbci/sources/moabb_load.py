@@ -45,7 +45,7 @@ def find_dataset(name: str) -> Any:
         if known is None:
             near = did_you_mean(name, classes) or ";"
             raise SourceError(
-                f'moabb:{name}: MOABB has no dataset "{name}"{near} it has {len(classes)}, see moabb.neurotechx.com'
+                f'moabb:{name}: MOABB has no dataset "{name}"{near} those that it has are listed at moabb.neurotechx.com'
             )
         try:
             return classes[known]()
@@ -64,10 +64,10 @@ def load(dataset: Any, subject: Any) -> dict[str, dict[str, Any]]:
 
     Raises SourceError when they cannot be downloaded or read.
     """
-    code = type(dataset).__name__
     from moabb.datasets.bids_interface import StepType
     from moabb.datasets.preprocessing import FixedPipeline, SetRawAnnotations
 
+    code = type(dataset).__name__
     begin, end = dataset.interval
     # from 0: MOABB would move the markers by the interval's begin
     events = SetRawAnnotations(dataset.event_id, interval=(0.0, float(end) - float(begin)))
@@ -89,8 +89,8 @@ def _why(code: str, subject: Any, error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__
     if any(kind.__name__ in _NETWORK for one in causes for kind in type(one).__mro__):
         return (
-            f"moabb:{code}: cannot download subject {subject} ({one_line(causes[-1])[:160]}); with a network, or with MOABB's "
-            "files in the folder that MNE_DATA names, it can be had"
+            f"moabb:{code}: cannot download subject {subject} ({one_line(causes[-1])[:160]}); with a network, or with the "
+            "files where MOABB keeps them (MNE_DATA), it can be had"
         )
     return f"moabb:{code}: cannot load subject {subject}: {type(error).__name__}: {one_line(error)}; another would be right"
 

@@ -1,4 +1,4 @@
-"""The contract of `rtbci.interfaces.Adapts`: learning changes answers, and nothing else does; what was learnt can be kept."""
+"""The contract of `rtbci.interfaces.Adapts`: nothing but learning changes answers, and what was learnt can be kept."""
 
 from __future__ import annotations
 

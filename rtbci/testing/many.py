@@ -60,7 +60,7 @@ class ManyCheck:
         self.tolerance = tolerance
 
     def check(self) -> None:
-        """Windows close and far apart, on addresses of any alignment, in batches of any size; and again, with others between."""
+        """Windows close and far apart, on any address, in batches of any size; and others that begin at the same indices."""
         last = len(self.stream) - self.n_samples
         other = np.ascontiguousarray(self.stream[::-1])
         for hop in (max(1, self.n_samples // 10), 1, max(1, self.n_samples // 3) | 1):

@@ -48,8 +48,8 @@ def locked(name: str, use: str, transforms: str, window: float, offset: float, e
     )
 
 
-def motor_imagery(window: float, wide: bool = True, acm: bool = True, before: str = "") -> list[str]:
-    """The decoders that apply to motor imagery."""
+def motor_imagery(window: float, longest: float, acm: str = "", before: str = "") -> list[str]:
+    """The decoders that apply to motor imagery; ``longest`` is a window as long as the trial, ``acm`` its arguments."""
     band, broad = before + MI_BAND, before + WIDE_BAND
     decoders = [
         sliding("mdm", "mdm", band, window),
@@ -59,12 +59,12 @@ def motor_imagery(window: float, wide: bool = True, acm: bool = True, before: st
         sliding("tangent-lda", "tangent", band, window, extra='classifier = "lda"'),
         sliding("tangent-recentred", "tangent", band + ', { use = "recentre" }', window),
         sliding("tangent-adapting", "tangent", band, window, extra="adapt = true"),
+        sliding("tangent-longest", "tangent", band, longest),
         sliding("csp", "csp", band, window),
+        sliding("fbcsp", "fbcsp", broad, window),
     ]
-    if wide:
-        decoders.append(sliding("fbcsp", "fbcsp", broad, window))
     if acm:
-        decoders.append(sliding("acm", "acm", band, window, extra="order = 3\nlag = 4"))
+        decoders.append(sliding("acm", "acm", band, window, extra=acm))
     return decoders
 
 
@@ -105,14 +105,16 @@ def settings() -> list[Setting]:
         ("S001 left/right imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]'),
         ("S001 left/right/rest imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]\nrest = ["T0"]'),
     ):
-        text = experiment(name, classes, (0.5, 3.5), motor_imagery(2.0, acm=False))
+        text = experiment(name, classes, (0.5, 3.5), motor_imagery(2.0, 3.0))
         found.append(Setting(name, text, s001(runs), "leave-one-run-out"))
     for subject, session in (("sub-P002", "ses-S002"), ("sub-P004", "ses-S003")):
         for rest in (False, True):
             for where, before in (("all channels", SCALP), ("central", CENTRAL)):
                 name = f"{subject[4:]} {session[4:]} right/left{'/rest' if rest else ''}, {where}"
                 classes = 'right = ["1"]\nleft = ["2"]' + ('\nrest = ["0"]' if rest else "")
-                text = experiment(name, classes, (0.5, 4.0), motor_imagery(2.0, before=before), NAMES)
+                text = experiment(
+                    name, classes, (0.5, 4.0), motor_imagery(2.0, 3.5, "order = 3\nlag = 4", before), NAMES
+                )
                 found.append(Setting(name, text, xdf(subject, session), "leave-one-run-out"))
     for subject in ("01", "02", "03", "05", "07", "09"):
         classes = 'f13 = ["2"]\nf21 = ["3"]\nf17 = ["4"]'

@@ -87,7 +87,7 @@ def learnt():
 
 
 @pytest.mark.parametrize("name", MAKES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     shape=st.sampled_from([(1, 2), (2, 3), (5, 2), (8, 4), (22, 2)]),
     first=st.integers(0, 300),
@@ -139,7 +139,10 @@ def test_covariances_of_many_are_those_of_each(estimator, n_channels, n_samples,
 
 @settings(max_examples=40, deadline=None)
 @given(
-    rank=st.integers(1, 70), n=st.integers(1, 50), first=st.integers(0, 40), metric=st.sampled_from(["riemann", "euclid"])
+    rank=st.integers(1, 70),
+    n=st.integers(1, 50),
+    first=st.integers(0, 40),
+    metric=st.sampled_from(["riemann", "euclid"]),
 )
 def test_a_classifier_says_of_a_matrix_the_same_in_any_company(rank, n, first, metric):
     rng = np.random.default_rng(rank)

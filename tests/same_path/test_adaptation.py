@@ -19,10 +19,17 @@ from rtbci.errors import ConfigError, DecoderError, ModelError
 from rtbci.pipeline import Pipeline, Plan
 from rtbci.replay import replay, run
 from rtbci.report import DecoderTally
-from rtbci.runfolder import DecisionRing, RunFolder
+from rtbci.runfolder import (
+    DecisionRing,
+    RunFolder,
+    decision_from_json,
+    decision_from_row,
+    decision_to_json,
+    decision_to_row,
+)
 from rtbci.transforms.artifacts import MarkBad
 from rtbci.transforms.filters import BandPass
-from rtbci.types import Decision, Marker, Samples, Times, Window
+from rtbci.types import Decision, Flag, Marker, Samples, Times, Window
 from tests import live
 from tests.same_path import adapting
 from tests.same_path.adapting import Moving
@@ -214,6 +221,16 @@ def test_what_was_learnt_comes_back_from_its_file_or_is_refused(tmp_path: Path) 
             learnt.read(path, fitted())
     with pytest.raises(ModelError, match="cannot be read"):
         learnt.read(tmp_path / "none", fitted())
+
+
+@given(adapted=st.integers(0, 2**36), flags=st.integers(0, 31))
+def test_how_many_trials_were_learnt_from_survives_the_ring_and_the_log(adapted: int, flags: int) -> None:
+    decision = Decision(0, 80, 79, np.zeros(2), np.ones(2), -1, 0.0, 0.0, 0.0, flags=Flag(flags), adapted=adapted)
+    line = json.loads(json.dumps(decision_to_json(decision)))
+    for copy in (decision_from_row(decision_to_row(decision)), decision_from_json(line)):
+        assert (copy.adapted, copy.flags) == (adapted, Flag(flags))
+    del line["adapted"]  # as a log of an older rtbci
+    assert decision_from_json(line).adapted == 0
 
 
 # ---------------------------------------------------------------------- real sessions
