@@ -179,6 +179,7 @@ def make_plan(experiment: Experiment, config: DecoderConfig, channels: tuple[int
         dwell=experiment.evidence.dwell,
         time_constant=experiment.evidence.time_constant,
         channels=channels,
+        adapt=config.adapt,
     )
 
 

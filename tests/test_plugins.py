@@ -149,7 +149,7 @@ def test_a_name_that_two_distributions_offer_is_refused_with_both(install):
 
 def test_an_unknown_name_is_refused_with_what_there_is():
     text = message(ConfigError, plugins.load, "decoders", "tangnt")
-    assert 'decoder "tangnt" is not installed; did you mean "tangent"? the decoders are csp, ' in text
+    assert 'decoder "tangnt" is not installed; did you mean "tangent"? the decoders are acm, ' in text
     assert "it is a transform," in message(ConfigError, plugins.load, "decoders", "notch")
     assert 'did you mean "collections:OrderedDict"?' in message(
         ConfigError, plugins.load, "decoders", "collections.OrderedDict"

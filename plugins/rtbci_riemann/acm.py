@@ -13,6 +13,7 @@ from rtbci.types import Samples, StreamInfo, Window
 from rtbci_riemann.acm_choice import choose_by_grid
 from rtbci_riemann.acm_embedding import choose_by_embedding
 from rtbci_riemann.augmented import AugmentedCovariance
+from rtbci_riemann.in_parts import log_probs_in_parts
 from rtbci_riemann.linear import CLASSIFIERS
 from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of
 from rtbci_riemann.staging import Staging
@@ -22,8 +23,6 @@ from rtbci_riemann.whole import whole, whole_numbers
 
 CHOICES = ("given", "grid", "embedding")
 """Where order and lag come from."""
-AT_ONCE = 64
-"""Windows whose covariances are held at once in `Acm.predict_many`."""
 MOST_FEATURES = 3000
 """Tangent vectors that a linear discriminant can take: it inverts a matrix of their size."""
 
@@ -124,11 +123,8 @@ class Acm:
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
         self._fitted()
-        said = np.empty((len(windows), len(self._classifier.bias)))
-        for first in range(0, len(windows), AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            said[part] = self._classifier.log_probs(self._covariance.many(windows[part]))
-        return said
+        covariance, classifier = self._covariance, self._classifier
+        return log_probs_in_parts(windows, covariance.many, classifier.log_probs, covariance.rank, len(classifier.bias))
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """What `fit` learnt, and the order and lag that it used, by name."""

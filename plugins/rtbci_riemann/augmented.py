@@ -24,7 +24,7 @@ from rtbci_riemann.stacks import Matrix
 from rtbci_riemann.staging import Staging
 
 LARGEST_RANK = 132
-"""No larger matrix than this (22 channels at order 6) is chosen: its logarithm takes 5 ms, much of a live hop."""
+"""No larger matrix than this (22 channels at order 6) is chosen: a decision took 2.5 ms at this size and 60 at 384."""
 
 
 class AugmentedCovariance:

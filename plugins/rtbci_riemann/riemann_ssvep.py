@@ -13,6 +13,7 @@ from rtbci.errors import DecoderError
 from rtbci.types import Samples, StreamInfo, Window
 from rtbci_riemann.class_means import ClassMeans
 from rtbci_riemann.extended import ExtendedCovariance, stimulus_filters
+from rtbci_riemann.in_parts import log_probs_in_parts
 from rtbci_riemann.linear import CLASSIFIERS
 from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of
 from rtbci_riemann.spd import log_softmax
@@ -21,9 +22,6 @@ from rtbci_riemann.staging import Staging
 from rtbci_riemann.tangent_classifier import TangentClassifier
 from rtbci_riemann.training import fitting, n_classes_of
 from rtbci_riemann.whole import whole
-
-AT_ONCE = 64
-"""Windows whose covariances are held at once in `RiemannSsvep.predict_many`."""
 
 
 class RiemannSsvep:
@@ -96,8 +94,8 @@ class RiemannSsvep:
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
         self._fitted()
-        parts = [slice(first, first + AT_ONCE) for first in range(0, max(len(windows), 1), AT_ONCE)]
-        return np.concatenate([self._log_probs(self._covariance.many(windows[part])) for part in parts])
+        n_classes = len(self._classes.means if isinstance(self._classes, ClassMeans) else self._classes.bias)
+        return log_probs_in_parts(windows, self._covariance.many, self._log_probs, self._covariance.rank, n_classes)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """What `fit` learnt, by name, and the filters that it made."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError
 from rtbci.types import Samples, StreamInfo, Window
+from rtbci_riemann.in_parts import log_probs_in_parts
 from rtbci_riemann.linear import CLASSIFIERS
 from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of, yes_or_no
 from rtbci_riemann.super_trial import SuperTrialCovariance
@@ -18,8 +19,6 @@ from rtbci_riemann.training import n_classes_of
 from rtbci_riemann.whole import whole, whole_numbers
 
 CLASS_WEIGHTS = ("balanced", "none")
-AT_ONCE = 64
-"""Windows whose covariances are held at once in `Xdawn.predict_many`."""
 
 
 class Xdawn:
@@ -102,11 +101,8 @@ class Xdawn:
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
         self._fitted()
-        said = np.empty((len(windows), len(self._classifier.bias)))
-        for first in range(0, len(windows), AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            said[part] = self._classifier.log_probs(self._covariance.many(windows[part]))
-        return said
+        covariance, classifier = self._covariance, self._classifier
+        return log_probs_in_parts(windows, covariance.many, classifier.log_probs, covariance.rank, len(classifier.bias))
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """What `fit` learnt, by name."""

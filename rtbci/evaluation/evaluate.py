@@ -63,7 +63,7 @@ def evaluate(
     found = catalogue.find(recordings, experiment.recording.subject, options.pattern)
     surveyed = survey(experiment, found, progress)
     tasks: dict[str, Task] = {}
-    contents = {one.recorded.path: one.sha256 for one in surveyed}
+    contents = {one.recorded.path: one.content for one in surveyed}
     folds: dict[str, Sequence[Fold]] = {}
     for config in chosen:
         folds[config.name] = splits.folds(experiment, config, surveyed, options.split, options.blocks)

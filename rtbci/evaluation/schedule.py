@@ -164,7 +164,7 @@ def _client(scheduler: str | None, jobs: int) -> Iterator[Any]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: two evaluations do not meet
                 silence_logs=logging.CRITICAL,
             )
             with cluster, Client(cluster) as client:

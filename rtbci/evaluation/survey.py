@@ -18,7 +18,10 @@ from rtbci.types import Marker, Times
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """One recording: ``onsets`` are (sample nearest to the marker, class) of its trials, in order of time."""
+    """One recording: ``onsets`` are (sample nearest to the marker, class) of its trials, in order of time.
+
+    ``sha256`` is that of the recording's bytes; ``content`` also of what was read beside them: markers, bad channels, units.
+    """
 
     recorded: Recorded
     rate: float
@@ -26,6 +29,7 @@ class Surveyed:
     onsets: tuple[tuple[int, int], ...]
     labels_seen: Mapping[str, int]
     sha256: str
+    content: str
 
     @property
     def classes(self) -> frozenset[int]:
@@ -70,7 +74,10 @@ def _survey(experiment: Experiment, recorded: Recorded) -> Surveyed:
             if at == n_samples or (at > 0 and marker.time - times[at - 1] <= times[at] - marker.time):
                 at -= 1
             onsets.append((at, labels[marker.label]))
-    return Surveyed(recorded, info.rate, n_samples, tuple(sorted(onsets)), seen, content_of(recorded))
+    sha256 = content_of(recorded)
+    said = repr((sha256, [(m.time, m.label) for m in markers], sorted(info.bads), info.channels))
+    content = hashlib.sha256(said.encode()).hexdigest()
+    return Surveyed(recorded, info.rate, n_samples, tuple(sorted(onsets)), seen, sha256, content)
 
 
 def _read(source: Source, n_channels: int) -> tuple[Times, list[Marker]]:

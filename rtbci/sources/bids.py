@@ -84,10 +84,7 @@ def root_of(recording: Path) -> Path | None:
     here = Path(os.path.abspath(recording))  # noqa: PTH100
     if not here.name.startswith("sub-") or not here.name.lower().endswith(SUFFIXES):
         return None
-    folder = here.parent
-    if folder.name == here.stem:  # KIT keeps a recording in a folder of its own
-        folder = folder.parent
-    part = part_of(folder.parent) if folder.name in _DATATYPES else None
+    part = part_of(here.parent.parent) if here.parent.name in _DATATYPES else None
     return None if part is None or part.subject is None else part.root
 
 
@@ -120,7 +117,7 @@ def recordings(part: Part) -> tuple[Found, ...]:
         except (OSError, LookupError, RuntimeError, ValueError) as error:
             raise SourceError(f"{part.root}: {one_line(error)}; a valid BIDS dataset would be right") from error
     signals = [path for path in paths if _is_signal(path)]
-    known = [path for path in signals if path.extension.lower() in SUFFIXES]
+    known = [path for path in signals if path.extension.lower() in SUFFIXES and path.fpath.is_file()]
     if not known:
         others = ", ".join(sorted({path.extension for path in signals}))
         what = f"none that rtbci reads (they are {others})" if others else "none"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import SourceError
+from rtbci.sources.bids import part_of
 from rtbci.sources.reader import FORMATS, Reader
 from rtbci.types import Marker, Samples, StreamInfo, Times
 
@@ -76,7 +77,9 @@ def format_of(path: Path) -> str:
     if not path.exists():
         raise SourceError(f"there is no recording {path}; give the path of an existing file")
     if path.is_dir():
-        raise SourceError(f"{path} is a folder; give the path of one recording in it")
+        taken = (path / "session.json").is_file() or part_of(path) is not None
+        hint = " (`rtbci evaluate` takes the folder itself)" if taken else ""
+        raise SourceError(f"{path} is a folder; give the path of one recording in it{hint}")
     for suffix in sorted(_SUFFIX_NAMES, key=len, reverse=True):
         if path.name.lower().endswith(suffix):
             break

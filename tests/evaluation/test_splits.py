@@ -45,7 +45,7 @@ RATE = 100.0
 def surveyed(subject: str, session: str, run: str, onsets: list[tuple[int, int]] | None = None) -> Surveyed:
     given_onsets = [(100 + 800 * k, k % 2) for k in range(20)] if onsets is None else onsets
     recorded = Recorded(subject, session, run, Path(f"{subject}-{session}-{run}.edf"))
-    return Surveyed(recorded, RATE, given_onsets[-1][0] + 1000, tuple(given_onsets), {}, str(recorded))
+    return Surveyed(recorded, RATE, given_onsets[-1][0] + 1000, tuple(given_onsets), {}, str(recorded), str(recorded))
 
 
 def paths(parts) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_many_windows_at_once_are_windows_one_by_one(run, cuts: list[int]) -> No
     singly, together = (Evidence(log_probs.shape[1], LENGTH, hop, RATE, **chosen) for _ in range(2))
     one_by_one = [singly.add(row, new) for row, new in zip(log_probs, fresh.tolist(), strict=True)]
     bounds = sorted({0, len(fresh), *(cut for cut in cuts if cut < len(fresh))})
-    parts = [together.add_many(log_probs[a:b], fresh[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [together.add_many(log_probs[a:b], fresh[a:b]) for a, b in itertools.pairwise(bounds)]
     assert np.concatenate([p for p, _ in parts]).tobytes() == np.array([p for p, _ in one_by_one]).tobytes()
     assert np.concatenate([a for _, a in parts]).tolist() == [a for _, a in one_by_one]
 

@@ -165,7 +165,9 @@ def test_the_grid_finds_the_lag_at_which_classes_differ():
     noise = rng.standard_normal((90, 2, 206))
     sign = np.where(labels == 1, 1.0, -1.0)[:, None, None]
     windows = (noise[..., 6:] + sign * noise[..., :-6]).astype(np.float32)
-    order, lag = choose_by_grid(windows, labels, Staging.learn(windows), (1, 2), (1, 3, 6), "oas", "riemann", "svm", 1.0)
+    order, lag = choose_by_grid(
+        windows, labels, Staging.learn(windows), (1, 2), (1, 3, 6), "oas", "riemann", "svm", 1.0
+    )
     assert (order, lag) == (2, 6)
 
 
@@ -197,7 +199,7 @@ def test_folds_split_no_trial_and_keep_their_distance(lengths, n_classes, gap):
     for sides in folds:
         testing, training = np.flatnonzero(sides == TEST), np.flatnonzero(sides == TRAIN)
         assert np.array_equal(testing, np.arange(testing[0], testing[-1] + 1))
-        assert not set(trial[testing]) & set(trial[training]) or gap == 0
+        assert not set(trial[testing]) & set(trial[training])
         assert np.abs(testing[:, None] - training[None, :]).min() > gap
         assert len(np.unique(labels[testing])) == len(np.unique(labels[training])) == n_classes
 
@@ -248,7 +250,7 @@ def test_samples_that_are_independent_share_no_information():
 
 
 def test_first_minimum_where_there_is_none():
-    assert first_minimum(np.array([3.0, 2.0, 1.05, 0.5, 0.2])) == 2 + 1
+    assert first_minimum(np.array([3.0, 2.0, 1.05, 0.5, 0.2])) == 2
     assert first_minimum(np.array([3.0, 2.9, 2.8, 2.7])) == 3
 
 
@@ -257,7 +259,7 @@ def test_the_henon_map_has_two_dimensions():
     x = [0.1, 0.1]
     for _ in range(6100):
         x.append(1.0 - 1.4 * x[-1] ** 2 + 0.3 * x[-2])
-    signals = np.array(x[102:]).reshape(1, 20, 305)
+    signals = np.array(x[102:]).reshape(1, 20, 300)
     shares = false_neighbours(signals, 1, 4)
     assert shares[0] > 0.3
     assert (shares[1:] < 0.01).all()

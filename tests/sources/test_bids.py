@@ -260,6 +260,14 @@ def test_a_subject_that_is_not_there_is_told_with_its_name(tmp_path):
         bids.recordings(bids.Part(tmp_path, "07"))
 
 
+def test_a_folder_given_for_a_recording_is_refused_and_told_who_takes_it(tmp_path):
+    write(simulated(), tmp_path / "study")
+    with pytest.raises(SourceError, match="rtbci evaluate"):
+        load(tmp_path / "study" / "sub-01")
+    with pytest.raises(SourceError, match=r"one recording in it$"):
+        load(tmp_path)
+
+
 def test_a_folder_without_description_is_no_dataset(tmp_path):
     path = write(simulated(), tmp_path)
     assert bids.root_of(path) == tmp_path
