@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Any
 
 from rtbci import __version__, assemble
 from rtbci.config import DecoderConfig, Experiment
-from rtbci.errors import DecoderError, RtbciError
-from rtbci.evaluation import catalogue, cautions, flattery, schedule, scores, splits, statistics
+from rtbci.errors import DecoderError
+from rtbci.evaluation import catalogue, cautions, schedule, scores, splits, statistics
 from rtbci.evaluation.evaluated import Evaluated
 from rtbci.evaluation.nouns import Fold
 from rtbci.evaluation.report_html import write
-from rtbci.evaluation.store import Store, key_of
+from rtbci.evaluation.store import Store, claim_key, key_of
 from rtbci.evaluation.survey import Surveyed, survey
-from rtbci.evaluation.task import Task
+from rtbci.evaluation.task import Claim, Task
 
 Progress = Callable[[str], None]
 
@@ -62,7 +62,7 @@ def evaluate(
         assemble.make_decoder(experiment, config)  # what cannot be made is refused before an hour of work
     found = catalogue.find(recordings, experiment.recording.subject, options.pattern)
     surveyed = survey(experiment, found, progress)
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, Task | Claim] = {}
     contents = {one.recorded.path: one.content for one in surveyed}
     folds: dict[str, Sequence[Fold]] = {}
     for config in chosen:
@@ -72,17 +72,18 @@ def evaluate(
                 experiment.text, experiment.path, config.name, fold, options.shuffles, options.seed, __version__
             )
             tasks[key_of(task, contents)] = task
+        for claim in _claim_tasks(experiment, config, surveyed, options):
+            tasks[claim_key(claim, contents)] = claim
     progress("looking for confounds")
     cautions_before = cautions.before_work(experiment, chosen, surveyed, folds, options.seed)
     store = Store(out)
     finished, failed = schedule.run(tasks, store, jobs=options.jobs, scheduler=options.scheduler, progress=progress)
-    ordered = finished.in_order()
+    ordered = finished.outcomes()
     progress("counting")
     summary = scores.summary(ordered, options.seed)
-    if options.flattery:
-        for name, one in _flattering(experiment, chosen, surveyed, options, progress).items():
-            if name in summary:
-                summary[name]["flattering"] = one
+    for name, one in _claims(finished.tasks, finished.results).items():
+        if name in summary:
+            summary[name]["flattering"] = one
     evaluated = Evaluated(
         name=experiment.name,
         split=options.split,
@@ -110,27 +111,23 @@ def evaluate(
     }
 
 
-def _flattering(
-    experiment: Experiment,
-    chosen: Sequence[DecoderConfig],
-    surveyed: Sequence[Surveyed],
-    options: Options,
-    progress: Progress,
-) -> dict[str, dict[str, Any]]:
-    """What zero-phase filters and random folds would claim, by decoder: the mean over subjects."""
-    found: dict[str, dict[str, Any]] = {}
-    subjects = dict.fromkeys(one.recorded.subject for one in surveyed)
-    for config in chosen:
-        claims = []
-        for subject in subjects:
-            progress(f"{config.name}, subject {subject}: zero-phase filters and random folds")
-            own = [one.recorded for one in surveyed if one.recorded.subject == subject]
-            try:
-                claims.append(flattery.flattering(experiment, config, own, options.seed))
-            except RtbciError as error:  # told where its honest tasks failed too; the others go on
-                claims.append({"error": str(error)})
-        found[config.name] = _mean_of(claims)
-    return found
+def _claim_tasks(
+    experiment: Experiment, config: DecoderConfig, surveyed: Sequence[Surveyed], options: Options
+) -> Iterator[Claim]:
+    """One for each subject, where they are asked for."""
+    if options.flattery:
+        for subject in dict.fromkeys(one.recorded.subject for one in surveyed):
+            own = tuple(one.recorded for one in surveyed if one.recorded.subject == subject)
+            yield Claim(experiment.text, experiment.path, config.name, own, options.seed, __version__)
+
+
+def _claims(tasks: Mapping[str, Task | Claim], results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What zero-phase filters and random folds would claim, by decoder: the mean over the subjects that came to an end."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for key, task in tasks.items():
+        if isinstance(task, Claim) and key in results:
+            found.setdefault(task.decoder, []).append(results[key])
+    return {name: _mean_of(claims) for name, claims in found.items()}
 
 
 def _mean_of(claims: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -138,8 +135,7 @@ def _mean_of(claims: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for key in ("window_accuracy", "trial_accuracy", "auc"):
         values = [one[key] for one in claims if one.get(key) is not None]
         result[key] = sum(values) / len(values) if len(values) == len(claims) else None
-    errors = [one["error"] for one in claims if "error" in one]
-    return {**result, "error": errors[0]} if errors else result
+    return result
 
 
 def _about(experiment: Experiment, surveyed: Sequence[Surveyed], options: Options) -> dict[str, str]:

@@ -13,17 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rtbci import __version__
+from rtbci import __version__, config
 from rtbci.errors import ConfigError, RtbciError
+from rtbci.evaluation import flattery
 from rtbci.evaluation import task as work
 from rtbci.evaluation.nouns import Outcome
 from rtbci.evaluation.store import Store
-from rtbci.evaluation.task import Task
+from rtbci.evaluation.task import Claim, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Progress = Callable[[str], None]
+Work = Task | Claim
+Result = Outcome | dict[str, Any]
 PATIENCE = 15.0
 """Seconds that a scheduler may take to answer."""
 
@@ -32,21 +35,22 @@ PATIENCE = 15.0
 class Failed:
     """A task that did not come to an end, and why, in one line."""
 
-    task: Task
+    task: Work
     error: str
 
 
 @dataclass(slots=True)
 class Finished:
-    """The outcomes by key, of which ``resumed`` were there before."""
+    """What the tasks came to, by key; ``resumed`` of it was there before."""
 
-    tasks: Mapping[str, Task]
-    outcomes: dict[str, Outcome]
+    tasks: Mapping[str, Work]
+    results: dict[str, Result]
     resumed: int
 
-    def in_order(self) -> list[Outcome]:
+    def outcomes(self) -> list[Outcome]:
         """The outcomes in the order of their tasks, whichever was finished first."""
-        return [self.outcomes[key] for key in self.tasks if key in self.outcomes]
+        found = [self.results[key] for key in self.tasks if key in self.results]
+        return [one for one in found if isinstance(one, Outcome)]
 
 
 @dataclass(slots=True)
@@ -73,7 +77,7 @@ class Count:
 
 
 def run(
-    tasks: Mapping[str, Task],
+    tasks: Mapping[str, Work],
     store: Store,
     *,
     jobs: int = 1,
@@ -87,7 +91,7 @@ def run(
     ConfigError
         When no scheduler answers at the address, or it runs another version of rtbci.
     """
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, Result] = {}
     for key in tasks:
         kept = store.get(key)
         if kept is not None:
@@ -103,7 +107,7 @@ def run(
     else:
         results = _on_dask(left, scheduler, min(jobs, len(left)))
     for key, result in results:
-        if isinstance(result, Outcome):
+        if not isinstance(result, str):
             store.put(key, result)
             outcomes[key] = result
             count.done += 1
@@ -114,12 +118,15 @@ def run(
     return finished, failed
 
 
-def attempt(task: Task, progress: Progress = lambda text: None) -> Outcome | str:
+def attempt(task: Work, progress: Progress = lambda text: None) -> Result | str:
     """Run ``task``; what it came to, or in one line why it failed. A defect of ours is no exception to that."""
     if task.version != __version__:
         return f"this worker has rtbci {__version__}, the evaluation {task.version}; the same version would be right"
     try:
-        return work.run(task, progress)
+        if isinstance(task, Task):
+            return work.run(task, progress)
+        experiment = config.loads(task.text, task.path)
+        return flattery.flattering(experiment, experiment.decoder(task.decoder), task.recordings, task.seed)
     except RtbciError as error:
         return " ".join(str(error).split())
     except Exception as error:  # noqa: BLE001 - one task of many: it is reported, the others go on
@@ -128,13 +135,13 @@ def attempt(task: Task, progress: Progress = lambda text: None) -> Outcome | str
         return f"a defect in rtbci or a plugin: {origin(error)}"
 
 
-def _here(tasks: Mapping[str, Task], progress: Progress) -> Iterator[tuple[str, Outcome | str]]:
+def _here(tasks: Mapping[str, Work], progress: Progress) -> Iterator[tuple[str, Result | str]]:
     for key, task in tasks.items():
         progress(task.name)
         yield key, attempt(task, progress)
 
 
-def _on_dask(tasks: Mapping[str, Task], scheduler: str | None, jobs: int) -> Iterator[tuple[str, Outcome | str]]:
+def _on_dask(tasks: Mapping[str, Work], scheduler: str | None, jobs: int) -> Iterator[tuple[str, Result | str]]:
     from dask.distributed import as_completed
 
     with _client(scheduler, jobs) as client:

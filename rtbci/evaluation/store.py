@@ -1,7 +1,8 @@
 """Finished tasks on disk, one file each, so that an evaluation that was stopped goes on where it was.
 
-``tasks/KEY.npz`` holds an `Outcome`: its arrays, and everything else as JSON. KEY is a hash of all that the outcome depends
-on: the experiment, the decoder, the fold, the recordings' bytes, the controls, and the code of rtbci and of the plugins.
+``tasks/KEY.npz`` holds an `Outcome`: its arrays, and everything else as JSON; ``tasks/KEY.json`` what a `Claim` came to. KEY
+is a hash of all that it depends on: the experiment, the decoder, the fold, the recordings' bytes and markers, the controls, and
+the code of rtbci and of the plugins.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci import config, plugins
+from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.nouns import Outcome, Part, Stretch
-from rtbci.evaluation.task import Task
+from rtbci.evaluation.task import Claim, Task
+from rtbci.recording.session_folder import replace_text
 from rtbci.trials import Trial
 
 ARRAYS = ("time", "log_probs", "evidence", "answer", "truth", "spans", "cues")
@@ -39,22 +42,44 @@ def key_of(task: Task, contents: Mapping[Path, str]) -> str:
         return [contents[recorded.path], recorded.subject, recorded.session, recorded.run, one.start, one.stop]
 
     what = {
+        **_of_experiment(experiment, chosen),
+        "train": [part(one) for one in task.fold.train],
+        "test": [part(one) for one in task.fold.test],
+        "fold": [task.fold.name, task.fold.past],
+        "controls": [task.shuffles, task.seed],
+    }
+    return _hash(what)
+
+
+def claim_key(claim: Claim, contents: Mapping[Path, str]) -> str:
+    """What names ``claim``, as `key_of` does a task."""
+    experiment = config.loads(claim.text, claim.path)
+    chosen = experiment.decoder(claim.decoder)
+    what = {
+        **_of_experiment(experiment, chosen),
+        "claim": [contents[one.path] for one in claim.recordings],
+        "seed": claim.seed,
+    }
+    return _hash(what)
+
+
+def _of_experiment(experiment: Experiment, chosen: DecoderConfig) -> dict[str, Any]:
+    return {
         "decoder": asdict(chosen),
         "source": asdict(experiment.source),
         "classes": {name: list(labels) for name, labels in experiment.classes.items()},
         "trial": asdict(experiment.trial),
         "evidence": asdict(experiment.evidence),
         "markers": asdict(experiment.markers),
-        "train": [part(one) for one in task.fold.train],
-        "test": [part(one) for one in task.fold.test],
-        "fold": [task.fold.name, task.fold.past],
-        "controls": [task.shuffles, task.seed],
         "code": [code_of("rtbci"), *(_plugin_code(use, kind, experiment.base) for kind, use in _uses(chosen))],
     }
+
+
+def _hash(what: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:40]
 
 
-def _uses(chosen: config.DecoderConfig) -> list[tuple[str, str]]:
+def _uses(chosen: DecoderConfig) -> list[tuple[str, str]]:
     return [("decoders", chosen.use), *(("transforms", step.use) for step in chosen.transforms)]
 
 
@@ -96,17 +121,23 @@ class Store:
                 f"--out {folder}: cannot be made ({error.strerror}); a folder that you may write to would be right"
             ) from error
 
-    def get(self, key: str) -> Outcome | None:
-        """The outcome of the task, or None where it has not been finished (or its file is damaged)."""
+    def get(self, key: str) -> Outcome | dict[str, Any] | None:
+        """What the task came to, or None where it has not been finished (or its file is damaged)."""
         path = self.folder / f"{key}.npz"
         try:
+            if not path.exists():
+                claim: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+                return claim
             with np.load(path, allow_pickle=False) as file:
                 return _outcome(json.loads(str(file["about"])), file)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None
 
-    def put(self, key: str, outcome: Outcome) -> None:
+    def put(self, key: str, outcome: Outcome | dict[str, Any]) -> None:
         """Keep ``outcome``: whole or not at all."""
+        if isinstance(outcome, dict):
+            replace_text(self.folder / f"{key}.json", json.dumps(outcome))
+            return
         arrays: dict[str, NDArray[Any]] = {"shuffled": outcome.shuffled, "time_only": outcome.time_only}
         for k, stretch in enumerate(outcome.stretches):
             arrays |= {f"{name}_{k}": getattr(stretch, name) for name in ARRAYS}

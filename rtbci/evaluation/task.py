@@ -18,7 +18,7 @@ from rtbci import assemble, config, training
 from rtbci import model as models
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation import controls
-from rtbci.evaluation.nouns import Fold, Outcome, Part, Stretch
+from rtbci.evaluation.nouns import Fold, Outcome, Part, Recorded, Stretch
 from rtbci.evaluation.stretch import OnePart, decide
 from rtbci.interfaces import Decoder, Saves
 from rtbci.report import DecisionHash
@@ -43,6 +43,23 @@ class Task:
     def name(self) -> str:
         """How a person calls it."""
         return f"{self.decoder}, subject {self.fold.subject}, {self.fold.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What to do for `rtbci.evaluation.flattery`: a decoder of an experiment on all recordings of one subject."""
+
+    text: str
+    path: Path | None
+    decoder: str
+    recordings: tuple[Recorded, ...]
+    seed: int
+    version: str
+
+    @property
+    def name(self) -> str:
+        """How a person calls it."""
+        return f"{self.decoder}, subject {self.recordings[0].subject}, zero-phase filters and random folds"
 
 
 def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
