@@ -17,8 +17,9 @@ from rtbci import model as models
 from rtbci import plugins
 from rtbci.asking import blamed_on, name_of
 from rtbci.config import DecoderConfig, Experiment
-from rtbci.errors import ConfigError, ModelMismatch, TransformError
+from rtbci.errors import ConfigError, DecoderError, ModelMismatch, TransformError
 from rtbci.interfaces import Decoder, KnowsStream, Source, Transform
+from rtbci.learning import require_adapts
 from rtbci.model import Model
 from rtbci.pipeline import Pipeline, Plan
 from rtbci.types import StreamInfo
@@ -87,7 +88,18 @@ def make_decoder(experiment: Experiment, config: DecoderConfig) -> Decoder:
     table = where(experiment, f'[[decoder]] "{config.name}"')
     made = plugins.make("decoders", config.use, config.args, base_of(experiment), table)
     decoder: Decoder = _as(Decoder, made, config.use)
+    check_adapts(experiment, config, decoder)
     return decoder
+
+
+def check_adapts(experiment: Experiment, config: DecoderConfig, decoder: Decoder) -> None:
+    """Refuse ``adapt = true`` for a ``decoder`` that cannot learn while it runs. Raises ConfigError."""
+    if config.adapt:
+        try:
+            require_adapts(decoder)
+        except DecoderError as error:
+            table = where(experiment, f'[[decoder]] "{config.name}"')
+            raise ConfigError(f"{table} adapt = true: {error}") from error
 
 
 def _as(protocol: Any, made: object, use: str) -> Any:
@@ -116,7 +128,9 @@ def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]
         left_out = left_out - {"eog"}  # it needs the eyes to take them out, and takes them out of what comes after it
     named = {name for step in regressions for name in step.args.get("channels", ())}
     kept = [
-        i for i, c in enumerate(info.channels) if (c.kind not in left_out or c.name in named) and c.name not in info.bads
+        i
+        for i, c in enumerate(info.channels)
+        if (c.kind not in left_out or c.name in named) and c.name not in info.bads
     ]
     if not kept:
         kept = [i for i, c in enumerate(info.channels) if c.kind != "stim"]
@@ -196,6 +210,8 @@ def make_pipeline(
 ) -> Pipeline:
     """The pipeline of one decoder on an opened ``source``; checks everything that can be checked before it runs."""
     check(experiment, config, info, channels)
+    if decoder is not None:
+        check_adapts(experiment, config, decoder)
     pipeline = Pipeline(
         source,
         info,

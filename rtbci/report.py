@@ -21,7 +21,6 @@ from rtbci.config import DecoderConfig, Experiment
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
 
-
 _LITTLE = np.dtype("<f8")
 
 

@@ -29,7 +29,7 @@ from rtbci.warming import warm_up
 REPORT_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
 """A worker that is restarted in mid-stream begins this long (and two windows) before the newest sample, so that its
-filters have settled when the first window is due."""
+filters have settled when the first window is due; longer where a transform asks for it (``settle_seconds``)."""
 
 
 class Worker:
@@ -131,6 +131,11 @@ class Worker:
             path, tuple(self.experiment.classes), self.config.hop or self.config.window, self.config.window
         )
 
+    def _settle_seconds(self) -> float:
+        """How much signal the slowest transform needs before it is itself again; the ring may hold less."""
+        steps = assemble.make_transforms(self.experiment, self.config)
+        return max([SETTLE_SECONDS, *(float(getattr(step, "settle_seconds", 0.0)) for step in steps)])
+
     def _begin(self, decisions: DecisionRing, first: int | None) -> Pipeline:
         """A pipeline from sample ``first`` of the ring; None: from its oldest; -1: in mid-stream, after a break."""
         source = RingSource(self.run_folder, first=0)
@@ -139,7 +144,7 @@ class Worker:
         if first is None:
             source.index = ring.oldest
         else:
-            settle = int((SETTLE_SECONDS + 2 * self.config.window) * info.rate)
+            settle = int((self._settle_seconds() + 2 * self.config.window) * info.rate)
             newest = decisions.newest()
             # never the origin of an earlier run, so that the log tells the runs apart
             after = 0 if newest is None else newest.origin + 1

@@ -1,8 +1,8 @@
 """Finished tasks on disk, one file each, so that an evaluation that was stopped goes on where it was.
 
 ``tasks/KEY.npz`` holds an `Outcome`: its arrays, and everything else as JSON; ``tasks/KEY.json`` what a `Claim` came to. KEY
-is a hash of all that it depends on: the experiment, the decoder, the fold, the recordings' bytes and markers, the controls, and
-the code of rtbci and of the plugins.
+is a hash of all that it depends on: the experiment, the decoder, the fold, the recordings' bytes and markers, the controls,
+and the code of rtbci and of the plugins.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def locked(name: str, use: str, transforms: str, window: float, offset: float, e
     )
 
 
-def motor_imagery(window: float, longest: float, acm: str = "", before: str = "") -> list[str]:
-    """The decoders that apply to motor imagery; ``longest`` is a window as long as the trial, ``acm`` its arguments."""
+def motor_imagery(window: float, longest: float, before: str = "") -> list[str]:
+    """The decoders that apply to motor imagery; ``longest`` is a window as long as the trial."""
     band, broad = before + MI_BAND, before + WIDE_BAND
     decoders = [
         sliding("mdm", "mdm", band, window),
@@ -62,9 +62,8 @@ def motor_imagery(window: float, longest: float, acm: str = "", before: str = ""
         sliding("tangent-longest", "tangent", band, longest),
         sliding("csp", "csp", band, window),
         sliding("fbcsp", "fbcsp", broad, window),
+        sliding("acm", "acm", band, window),
     ]
-    if acm:
-        decoders.append(sliding("acm", "acm", band, window, extra=acm))
     return decoders
 
 
@@ -112,9 +111,7 @@ def settings() -> list[Setting]:
             for where, before in (("all channels", SCALP), ("central", CENTRAL)):
                 name = f"{subject[4:]} {session[4:]} right/left{'/rest' if rest else ''}, {where}"
                 classes = 'right = ["1"]\nleft = ["2"]' + ('\nrest = ["0"]' if rest else "")
-                text = experiment(
-                    name, classes, (0.5, 4.0), motor_imagery(2.0, 3.5, "order = 3\nlag = 4", before), NAMES
-                )
+                text = experiment(name, classes, (0.5, 4.0), motor_imagery(2.0, 3.5, before), NAMES)
                 found.append(Setting(name, text, xdf(subject, session), "leave-one-run-out"))
     for subject in ("01", "02", "03", "05", "07", "09"):
         classes = 'f13 = ["2"]\nf21 = ["3"]\nf17 = ["4"]'
