@@ -24,7 +24,7 @@ class Trial:
 
     ``evidence`` holds the (natural) log posterior after the trial's last window; ``claimed`` the first class that the
     decision rule claimed within the trial (-1: it abstained throughout) and ``seconds_to_claim`` how long after the marker.
-    ``begin`` and ``end`` are absolute samples, counted after the transforms: the first of the trial and the one after its last.
+    ``begin`` and ``end`` are absolute samples, counted after the transforms: its first, and the one after its last.
     """
 
     time: float

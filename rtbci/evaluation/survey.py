@@ -15,6 +15,9 @@ from rtbci.interfaces import Source
 from rtbci.training_set import source_of
 from rtbci.types import Marker, Times
 
+COMPANIONS = (".eeg", ".dat", ".vmrk", ".fdt")
+"""Suffixes of files that BrainVision's and EEGLAB's headers go with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
@@ -97,17 +100,12 @@ def _read(source: Source, n_channels: int) -> tuple[Times, list[Marker]]:
 
 
 def content_of(recorded: Recorded) -> str:
-    """SHA-256 of the recording's file and of those that lie beside it under the same name (BrainVision, BIDS sidecars)."""
-    digest = hashlib.sha256()
+    """SHA-256 of the recording's file and of those that hold its samples or markers under the same name."""
     path = recorded.path
-    stem = path.name.split(".")[0]
-    beside = sorted(p for p in path.parent.glob(f"{_escaped(stem)}.*") if p.is_file()) or [path]
-    for file in beside:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+    digest = hashlib.sha256()
+    for file in (path, *(path.with_suffix(suffix) for suffix in COMPANIONS)):
+        if file.is_file():
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
     return digest.hexdigest()
-
-
-def _escaped(stem: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in stem)

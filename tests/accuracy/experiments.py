@@ -51,7 +51,7 @@ def locked(name: str, use: str, transforms: str, window: float, offset: float, e
 def motor_imagery(window: float, longest: float, before: str = "") -> list[str]:
     """The decoders that apply to motor imagery; ``longest`` is a window as long as the trial."""
     band, broad = before + MI_BAND, before + WIDE_BAND
-    decoders = [
+    return [
         sliding("mdm", "mdm", band, window),
         sliding("fgmdm", "fgmdm", band, window),
         sliding("tangent", "tangent", band, window),
@@ -64,7 +64,6 @@ def motor_imagery(window: float, longest: float, before: str = "") -> list[str]:
         sliding("fbcsp", "fbcsp", broad, window),
         sliding("acm", "acm", band, window),
     ]
-    return decoders
 
 
 def s001(runs: Sequence[str]) -> Callable[[Path, Path], list[Path]]:
@@ -134,12 +133,14 @@ def settings() -> list[Setting]:
         )
     p300 = '{ use = "band-pass", low = 1.0, high = 20.0 }'
     decoders = [
-        locked("xdawn", "xdawn", p300, 0.8, 0.0),
-        locked("tangent", "tangent", p300, 0.8, 0.0),
-        locked("mdm", "mdm", p300, 0.8, 0.0),
+        locked("xdawn", "xdawn", p300, 1.0, 0.0),
+        locked("tangent", "tangent", p300, 1.0, 0.0),
+        locked("mdm", "mdm", p300, 1.0, 0.0),
     ]
-    text = experiment("P300", 'nontarget = ["nontarget"]\ntarget = ["target"]', (0.0, 0.8), decoders)
-    found.append(Setting("P300", text, lambda data, folder: [material.p300(data, folder)], "chronological", 5))
+    text = experiment("P300", 'nontarget = ["nontarget"]\ntarget = ["target"]', (0.0, 1.0), decoders)
+    for blocks in (2, 5):
+        name = "P300, first half to second" if blocks == 2 else "P300, blocks"
+        found.append(Setting(name, text, lambda data, folder: [material.p300(data, folder)], "chronological", blocks))
     for subject in ("1", "2"):
         pick = '{ use = "pick", channels = ["TP9", "AF7", "AF8", "TP10"] }, '
         decoders = [

@@ -3,8 +3,8 @@
     .venv/bin/python -m tests.accuracy.table --out /tmp/accuracy --jobs 2 [--only S001] > table.md
 
 For each setting an experiment file is written to the folder and ``rtbci evaluate EXPERIMENT --recording … --split …
---shuffles 1 --flattery`` is run on it; the tables are made of its ``--json``. Finished tasks are kept: a second run makes the
-tables only. The recordings are those of the folder in ``RTBCI_TEST_DATA``.
+--shuffles 1 --flattery`` is run on it; the tables are made of its ``--json``. Finished tasks are kept: a second run makes
+the tables only. The recordings are those of the folder in ``RTBCI_TEST_DATA``.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def table(setting: Setting, result: dict[str, Any]) -> str:
         interval = "–" if not one["ci"] else f"{one['ci'][0]:.2f}–{one['ci'][1]:.2f}"
         lines.append(
             f"| {name} | {one['trials']} | {f'**{accuracy}**' if one['trial_accuracy'] == best else accuracy} | "
-            f"{interval} | {cell(one['chance'])} | {cell(one['shuffled'])} | {cell(one.get('time_only'))} | {cell(one.get('auc'))} | "
-            f"{cell(one['nmcc'])} | {cell(one['window_accuracy'])} | {cell(flattering.get('window_accuracy'))} | "
+            f"{interval} | {cell(one['chance'])} | {cell(one['shuffled'])} | {cell(one.get('time_only'))} | "
+            f"{cell(one.get('auc'))} | {cell(one['nmcc'])} | {cell(one['window_accuracy'])} | {cell(flattering.get('window_accuracy'))} | "
             f"{cell(flattering.get('trial_accuracy'))} |"
         )
     lines += [""] + [f"* {warning}" for warning in result["warnings"]] + [""]
