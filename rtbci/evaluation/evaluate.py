@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,7 @@ def _mean_of(claims: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _about(experiment: Experiment, surveyed: Sequence[Surveyed], options: Options) -> dict[str, str]:
-    import mne
-    import numpy
-    import pyriemann
-    import sklearn
-
-    versions = [("rtbci", __version__), *((m.__name__, m.__version__) for m in (numpy, sklearn, pyriemann, mne))]
+    versions = [(name, metadata.version(name)) for name in ("rtbci", "numpy", "scikit-learn", "pyriemann", "mne")]
     return {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -71,12 +71,15 @@ def table(setting: Setting, result: dict[str, Any]) -> str:
         flattering = one.get("flattering") or {}
         accuracy = cell(one["trial_accuracy"])
         interval = "–" if not one["ci"] else f"{one['ci'][0]:.2f}–{one['ci'][1]:.2f}"
-        lines.append(
-            f"| {name} | {one['trials']} | {f'**{accuracy}**' if one['trial_accuracy'] == best else accuracy} | "
-            f"{interval} | {cell(one['chance'])} | {cell(one['shuffled'])} | {cell(one.get('time_only'))} | "
-            f"{cell(one.get('auc'))} | {cell(one['nmcc'])} | {cell(one['window_accuracy'])} | {cell(flattering.get('window_accuracy'))} | "
-            f"{cell(flattering.get('trial_accuracy'))} |"
-        )
+        cells = [
+            name,
+            one["trials"],
+            f"**{accuracy}**" if one["trial_accuracy"] == best else accuracy,
+            interval,
+            *(cell(one.get(key)) for key in ("chance", "shuffled", "time_only", "auc", "nmcc", "window_accuracy")),
+            *(cell(flattering.get(key)) for key in ("window_accuracy", "trial_accuracy")),
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += [""] + [f"* {warning}" for warning in result["warnings"]] + [""]
     return "\n".join(lines)
 
