@@ -101,7 +101,6 @@ def _with_truth(
     rate = pipeline.info.rate
     labelled = stretches([(t.begin, t.end, t.truth) for t in trials], experiment.idle)
     truth = Truth(labelled)
-    windows = [(d.start, d.stop) for d in decisions]
     if experiment.idle is not None:
         trials = _with_idle(experiment, pipeline, decisions, trials, truth)
     n_classes = len(experiment.classes)
@@ -115,11 +114,19 @@ def _with_truth(
         log_probs=_rows([d.log_probs for d in decisions], n_classes),
         evidence=_rows([d.evidence for d in decisions], n_classes),
         answer=np.array([d.answer for d in decisions], np.int64),
-        truth=truth.labels(windows, majority=experiment.idle is not None),
+        truth=_of_markers(decisions, trials)
+        if pipeline.hop is None
+        else truth.labels([(d.start, d.stop) for d in decisions], majority=experiment.idle is not None),
         trials=tuple(trials),
         spans=np.array([(t.begin - begin, t.end - begin) for t in trials]).reshape(-1, 2) / rate,
         cues=np.array([t.begin - begin - (0 if t.truth == experiment.idle else first) for t in trials]) / rate,
     )
+
+
+def _of_markers(decisions: Sequence[Decision], trials: Sequence[Trial]) -> NDArray[np.int64]:
+    """The class (n,) of the marker that each window is locked to, however closely markers follow each other."""
+    truths = {trial.time: trial.truth for trial in trials}
+    return np.array([truths.get(decision.marker_time, -1) for decision in decisions], np.int64)
 
 
 def _rows(rows: Sequence[NDArray[np.float64]], n_classes: int) -> NDArray[np.float64]:

@@ -157,6 +157,19 @@ def test_one_recording_is_cut_in_order_of_time(runs, experiment, tmp_path):
     assert [row["trials"] for row in said["rows"]] == [5, 5, 5]
 
 
+def test_windows_locked_to_markers_that_overlap_have_the_truth_of_their_own_marker(runs, experiment, tmp_path):
+    locked = 'lock = "marker"\noffset = 0.5\nwindow = 12.0'  # the next trial begins before this one's window ends
+    text = experiment.read_text().replace("window = 2.0\nhop = 0.25", locked)
+    experiment.write_text(text.replace("stop = 3.5", "stop = 12.5"))
+    code, said, errors = rtbci(
+        "evaluate", experiment, *given(runs), "--decoder", "power", "--out", tmp_path / "out", "--jobs", 1
+    )
+    assert code == 0, errors
+    for row in said["rows"]:
+        assert row["trials"] >= 15 and row["windows"] == row["trials"]
+        assert row["window_accuracy"] == row["trial_accuracy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
