@@ -8,6 +8,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# no test asserts wall-clock time, a property test's examples neither
+settings.register_profile("rtbci", deadline=None)
+settings.load_profile("rtbci")
 
 ROOT = Path(__file__).resolve().parent.parent
 # LSL stays on the loopback, and each run of the tests is a lab of its own: runs side by side do not hear each other's

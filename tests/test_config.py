@@ -413,3 +413,49 @@ def test_any_experiment_can_be_edited_into_any_other(tmp_path_factory, before, a
     assert config.load(path) == after
     assert list(config.load(path).classes) == list(after.classes)
     assert path.read_text().startswith("# a comment\n")
+
+
+IDLE = """
+name = "self-paced"
+[source]
+use = "lsl"
+[classes]
+grasp = ["1"]
+[idle]
+name = "rest"  # what lies between trials
+[trial]
+start = 0.0
+stop = 3.0
+[[decoder]]
+name = "m"
+use = "mdm"
+window = 1.0
+hop = 0.1
+"""
+
+
+def test_idle_is_a_last_class_without_labels_and_is_written_back(tmp_path):
+
+    read = config.loads(IDLE)
+    assert list(read.classes.items()) == [("grasp", ("1",)), ("rest", ())]
+    assert read.idle == 1 and read.label_of("1") == "grasp"
+    path = tmp_path / "e.toml"
+    config.save(replace(read, name="renamed"), path)
+    assert "# what lies between trials" in path.read_text()
+    assert config.load(path) == replace(read, name="renamed")
+    assert config.loads(IDLE.replace('name = "rest"  # what lies between trials', "")).classes["idle"] == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('name = "rest"', 'name = "grasp"'), '[idle] name = "grasp": is a class with markers already'),
+        (("hop = 0.1", 'lock = "marker"'), '[idle]: lies between trials, where decoder "m", locked to markers'),
+        (('name = "rest"', 'nmae = "rest"'), "[idle]"),
+        (("[idle]", "[[idle]]"), "[idle]"),
+    ],
+)
+def test_an_idle_class_that_cannot_be_is_refused(change, message):
+    with pytest.raises(ConfigError) as refused:
+        config.loads(IDLE.replace(*change))
+    assert message in str(refused.value)

@@ -49,7 +49,7 @@ def locked(name: str, use: str, transforms: str, window: float, offset: float, e
 
 
 def motor_imagery(window: float, longest: float, before: str = "", brief: bool = False) -> list[str]:
-    """The decoders that apply to motor imagery; ``longest`` is a window as long as the trial, ``brief`` leaves variants out."""
+    """The decoders that apply to motor imagery; ``longest`` is the trial's length, ``brief`` leaves variants out."""
     band, broad = before + MI_BAND, before + WIDE_BAND
     decoders = [
         sliding("mdm", "mdm", band, window),

@@ -142,3 +142,14 @@ def test_a_file_that_is_wrong_is_not_opened(tmp_path):
     (tmp_path / "bad.toml").write_text("name = 3")
     with pytest.raises(ConfigError, match="name"):
         open_experiment(tmp_path / "bad.toml")
+
+
+def test_the_form_leaves_idle_as_it_is():
+    from rtbci import config
+    from rtbci_ui.draft import draft_of, experiment_of
+
+    text = 'name = "x"\n[source]\nuse = "lsl"\n[classes]\na = ["1"]\nb = ["2"]\n[idle]\nname = "rest"\n'
+    before = config.loads(text)
+    draft = draft_of(before)
+    assert [name for name, _ in draft.classes] == ["a", "b"]
+    assert experiment_of(draft, before) == before
