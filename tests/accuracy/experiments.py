@@ -138,6 +138,7 @@ def settings() -> list[Setting]:
     p300 = '{ use = "band-pass", low = 1.0, high = 20.0 }'
     decoders = [
         locked("xdawn", "xdawn", p300, 1.0, 0.0),
+        locked("xdawn-short", "xdawn", p300, 0.6, 0.0),
         locked("tangent", "tangent", p300, 1.0, 0.0),
         locked("mdm", "mdm", p300, 1.0, 0.0),
     ]
@@ -149,6 +150,7 @@ def settings() -> list[Setting]:
         pick = '{ use = "pick", channels = ["TP9", "AF7", "AF8", "TP10"] }, '
         decoders = [
             locked("xdawn", "xdawn", pick + '{ use = "band-pass", low = 1.0, high = 30.0 }', 0.8, 0.0),
+            locked("xdawn-short", "xdawn", pick + '{ use = "band-pass", low = 1.0, high = 20.0 }', 0.6, 0.0),
             locked("tangent", "tangent", pick + '{ use = "band-pass", low = 1.0, high = 30.0 }', 0.8, 0.0),
         ]
         text = experiment(f"N170 {subject}", 'faces = ["1"]\nhouses = ["2"]', (0.0, 0.8), decoders)
