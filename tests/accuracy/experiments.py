@@ -10,17 +10,18 @@ from pathlib import Path
 from tests.accuracy import material
 
 MI_BAND = '{ use = "band-pass", low = 8.0, high = 30.0 }'
+PAST, OTHERS = "chronological", "leave-one-run-out"
 WIDE_BAND = '{ use = "band-pass", low = 4.0, high = 40.0 }'
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of recordings: an experiment's text, its recordings, and how they are split."""
+    """An experiment's text, its recordings, and its splits: the first is the one that a subject could have had."""
 
     name: str
     text: str
     recordings: Callable[[Path, Path], Sequence[Path]]
-    split: str
+    splits: tuple[str, ...] = (PAST,)
     blocks: int | None = None
 
 
@@ -108,14 +109,14 @@ def settings() -> list[Setting]:
         ("S001 left/right/rest imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]\nrest = ["T0"]'),
     ):
         text = experiment(name, classes, (0.5, 3.5), motor_imagery(2.0, 3.0, brief="rest" in name or "idle" in name))
-        found.append(Setting(name, text, s001(runs), "leave-one-run-out"))
+        found.append(Setting(name, text, s001(runs), (PAST, OTHERS)))
     for subject, session in (("sub-P002", "ses-S002"), ("sub-P004", "ses-S003")):
         for rest in (False, True):
             for where, before in (("all channels", SCALP), ("central", CENTRAL)):
                 name = f"{subject[4:]} {session[4:]} right/left{'/rest' if rest else ''}, {where}"
                 classes = 'right = ["1"]\nleft = ["2"]' + ('\nrest = ["0"]' if rest else "")
                 text = experiment(name, classes, (0.5, 4.0), motor_imagery(2.0, 3.5, before), NAMES)
-                found.append(Setting(name, text, xdf(subject, session), "leave-one-run-out"))
+                found.append(Setting(name, text, xdf(subject, session), (PAST, OTHERS)))
     for subject in ("01", "02", "03", "05", "07", "09"):
         classes = 'f13 = ["2"]\nf21 = ["3"]\nf17 = ["4"]'
         hz = "frequencies = [13.0, 21.0, 17.0]"
@@ -128,12 +129,7 @@ def settings() -> list[Setting]:
             sliding("tangent", "tangent", wide, 3.0, 0.2),
         ]
         found.append(
-            Setting(
-                f"SSVEP {subject}",
-                experiment(f"ssvep {subject}", classes, (1.0, 5.0), decoders),
-                ssvep(subject),
-                "chronological",
-            )
+            Setting(f"SSVEP {subject}", experiment(f"ssvep {subject}", classes, (1.0, 5.0), decoders), ssvep(subject))
         )
     p300 = '{ use = "band-pass", low = 1.0, high = 20.0 }'
     decoders = [
@@ -145,7 +141,7 @@ def settings() -> list[Setting]:
     text = experiment("P300", 'nontarget = ["nontarget"]\ntarget = ["target"]', (0.0, 1.0), decoders)
     for blocks in (2, 5):
         name = "P300, first half to second" if blocks == 2 else "P300, blocks"
-        found.append(Setting(name, text, lambda data, folder: [material.p300(data, folder)], "chronological", blocks))
+        found.append(Setting(name, text, lambda data, folder: [material.p300(data, folder)], blocks=blocks))
     for subject in ("1", "2"):
         pick = '{ use = "pick", channels = ["TP9", "AF7", "AF8", "TP10"] }, '
         decoders = [
@@ -154,7 +150,7 @@ def settings() -> list[Setting]:
             locked("tangent", "tangent", pick + '{ use = "band-pass", low = 1.0, high = 30.0 }', 0.8, 0.0),
         ]
         text = experiment(f"N170 {subject}", 'faces = ["1"]\nhouses = ["2"]', (0.0, 0.8), decoders)
-        found.append(Setting(f"N170 subject {subject}", text, muse(subject), "leave-one-run-out"))
+        found.append(Setting(f"N170 subject {subject}", text, muse(subject), (PAST, OTHERS)))
     low = '{ use = "band-pass", low = 0.5, high = 8.0 }'
     decoders = [
         locked("xdawn", "xdawn", low, 0.6, 0.0),
@@ -163,7 +159,7 @@ def settings() -> list[Setting]:
     ]
     classes = "\n".join(f'd{k} = ["{k}"]' for k in range(4))
     text = experiment("MEG wrist", classes, (0.0, 0.6), decoders)
-    found.append(Setting("MEG wrist", text, lambda data, folder: material.meg(data, folder), "chronological"))
+    found.append(Setting("MEG wrist", text, lambda data, folder: material.meg(data, folder)))
     return found
 
 

@@ -22,7 +22,7 @@ from tests.accuracy.experiments import Setting, settings, slug
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def evaluate(setting: Setting, data: Path, folder: Path, jobs: int) -> dict[str, Any]:
+def evaluate(setting: Setting, split: str, data: Path, folder: Path, jobs: int) -> dict[str, Any]:
     """Run the command; its JSON, or ``{"error": …}``."""
     place = folder / slug(setting.name)
     place.mkdir(parents=True, exist_ok=True)
@@ -54,9 +54,9 @@ def cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
-def table(setting: Setting, result: dict[str, Any]) -> str:
+def table(setting: Setting, split: str, result: dict[str, Any]) -> str:
     """One setting as Markdown."""
-    lines = [f"### {setting.name} ({setting.split})", ""]
+    lines = [f"### {setting.name} ({split})", ""]
     if "error" in result:
         return "\n".join([*lines, f"refused: {result['error']}", ""])
     for one in result["failed"]:
@@ -93,8 +93,9 @@ def main() -> None:
     given = parser.parse_args()
     data = Path(os.environ.get("RTBCI_TEST_DATA", ROOT.parent / "shared" / "data"))
     for setting in settings():
-        if given.only in setting.name:
-            print(table(setting, evaluate(setting, data, given.out.resolve(), given.jobs)), flush=True)
+        for split in setting.splits if given.only in setting.name else ():
+            result = evaluate(setting, split, data, given.out.resolve(), given.jobs)
+            print(table(setting, split, result), flush=True)
 
 
 if __name__ == "__main__":
