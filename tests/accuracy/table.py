@@ -35,7 +35,7 @@ def evaluate(setting: Setting, split: str, data: Path, folder: Path, jobs: int) 
         "evaluate",
         str(experiment),
         "--split",
-        setting.split,
+        split,
         "--jobs",
         str(jobs),
     ]
