@@ -1,6 +1,6 @@
 """Every decoder that applies, on every real recording there is: trained on the past, causal, beside what papers would claim.
 
-    .venv/bin/python -m tests.accuracy.table --out /tmp/accuracy --jobs 2 [--only S001] > table.md
+    .venv/bin/python -m tests.accuracy.table --out /tmp/accuracy --jobs 2 [--only S001] [--split chrono] > table.md
 
 For each setting an experiment file is written to the folder and ``rtbci evaluate EXPERIMENT --recording … --split …
 --shuffles 1 --flattery`` is run on it; the tables are made of its ``--json``. Finished tasks are kept: a second run makes
@@ -90,10 +90,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the reports and of finished tasks")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="settings whose name holds this")
+    parser.add_argument("--split", default="", help="splits whose name holds this")
     given = parser.parse_args()
     data = Path(os.environ.get("RTBCI_TEST_DATA", ROOT.parent / "shared" / "data"))
     for setting in settings():
-        for split in setting.splits if given.only in setting.name else ():
+        for split in setting.splits:
+            if given.only not in setting.name or given.split not in split:
+                continue
             result = evaluate(setting, split, data, given.out.resolve(), given.jobs)
             print(table(setting, split, result), flush=True)
 
