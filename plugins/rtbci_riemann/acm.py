@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError
-from rtbci.types import Samples, StreamInfo, Window
+from rtbci.types import Samples, StreamInfo
 from rtbci_riemann.acm_choice import choose_by_grid
 from rtbci_riemann.acm_embedding import choose_by_embedding
 from rtbci_riemann.augmented import AugmentedCovariance
-from rtbci_riemann.in_parts import log_probs_in_parts
 from rtbci_riemann.linear import CLASSIFIERS
 from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of
 from rtbci_riemann.staging import Staging
 from rtbci_riemann.tangent_classifier import TangentClassifier
+from rtbci_riemann.tangent_decoder import TangentDecoder
 from rtbci_riemann.training import n_classes_of
 from rtbci_riemann.whole import whole, whole_numbers
 
@@ -27,7 +27,7 @@ MOST_FEATURES = 3000
 """Tangent vectors that a linear discriminant can take: it inverts a matrix of their size."""
 
 
-class Acm:
+class Acm(TangentDecoder[AugmentedCovariance]):
     """A linear classifier in the tangent space of augmented covariances.
 
     Parameters
@@ -49,6 +49,8 @@ class Acm:
     ----------
     chosen_order, chosen_lag : what is used, once fitted or restored; the lag in samples.
     """
+
+    name = "acm"
 
     def __init__(
         self,
@@ -114,33 +116,8 @@ class Acm:
         self._covariance, self._classifier = covariance, classifier
         return self
 
-    def predict(self, window: Window) -> NDArray[np.float64]:
-        """Log-probabilities (n_classes,) of ``window``."""
-        self._fitted()
-        said: NDArray[np.float64] = self._classifier.log_probs(self._covariance.many(window.samples[None]))[0]
-        return said
-
-    def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
-        self._fitted()
-        covariance, classifier = self._covariance, self._classifier
-        return log_probs_in_parts(windows, covariance.many, classifier.log_probs, covariance.rank, len(classifier.bias))
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """What `fit` learnt, and the order and lag that it used, by name."""
-        self._fitted()
-        return {**self._classifier.arrays(), **self._covariance.arrays()}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Become what wrote ``arrays``. Raises DecoderError."""
-        try:
-            covariance = AugmentedCovariance.restore(self.estimator, arrays)
-            classifier = TangentClassifier.restore(self.metric, arrays)
-            if classifier.rank != covariance.rank:
-                raise ValueError(f"weights of rank {classifier.rank} for covariances of rank {covariance.rank}")
-        except (KeyError, ValueError, TypeError) as error:
-            raise DecoderError(f"acm: arrays that acm cannot have written ({error}); train the model again") from error
-        self._covariance, self._classifier = covariance, classifier
+    def _restored(self, arrays: Mapping[str, NDArray[Any]]) -> AugmentedCovariance:
+        return AugmentedCovariance.restore(self.estimator, arrays)
 
     def _check_choice(self, some_given: bool) -> None:
         if self.choose != "given":
@@ -179,7 +156,3 @@ class Acm:
                 f"{1e3 / self._rate:g} or more would be right"
             )
         return lag
-
-    def _fitted(self) -> None:
-        if not hasattr(self, "_covariance"):
-            raise DecoderError("acm: neither fitted nor restored; fit it or load a model first")

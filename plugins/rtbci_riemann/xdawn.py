@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError
-from rtbci.types import Samples, StreamInfo, Window
-from rtbci_riemann.in_parts import log_probs_in_parts
+from rtbci.types import Samples, StreamInfo
 from rtbci_riemann.linear import CLASSIFIERS
 from rtbci_riemann.options import ESTIMATORS, METRICS, number, one_of, yes_or_no
 from rtbci_riemann.super_trial import SuperTrialCovariance
 from rtbci_riemann.tangent_classifier import TangentClassifier
+from rtbci_riemann.tangent_decoder import TangentDecoder
 from rtbci_riemann.training import n_classes_of
 from rtbci_riemann.whole import whole, whole_numbers
 
 CLASS_WEIGHTS = ("balanced", "none")
 
 
-class Xdawn:
+class Xdawn(TangentDecoder[SuperTrialCovariance]):
     """A decoder of responses to a marker (P300, N170, error potentials): windows must begin at a fixed time after it.
 
     Parameters
@@ -39,6 +39,8 @@ class Xdawn:
     classes : numbers of the classes (from 0, in the experiment's order) whose responses are learnt; all where left out.
     metric : "riemann", "logeuclid" or "euclid", for the reference and the tangent space.
     """
+
+    name = "xdawn"
 
     def __init__(
         self,
@@ -92,36 +94,5 @@ class Xdawn:
         self._covariance, self._classifier = covariance, classifier
         return self
 
-    def predict(self, window: Window) -> NDArray[np.float64]:
-        """Log-probabilities (n_classes,) of ``window``."""
-        self._fitted()
-        said: NDArray[np.float64] = self._classifier.log_probs(self._covariance.many(window.samples[None]))[0]
-        return said
-
-    def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Log-probabilities (n_windows, n_classes) of ``windows``, as `rtbci.interfaces.PredictsMany` has it."""
-        self._fitted()
-        covariance, classifier = self._covariance, self._classifier
-        return log_probs_in_parts(windows, covariance.many, classifier.log_probs, covariance.rank, len(classifier.bias))
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """What `fit` learnt, by name."""
-        self._fitted()
-        return {**self._classifier.arrays(), **self._covariance.arrays()}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Become what wrote ``arrays``. Raises DecoderError."""
-        try:
-            covariance = SuperTrialCovariance.restore(self.estimator, arrays)
-            classifier = TangentClassifier.restore(self.metric, arrays)
-            if classifier.rank != covariance.rank:
-                raise ValueError(f"weights of rank {classifier.rank} for covariances of rank {covariance.rank}")
-        except (KeyError, ValueError, TypeError) as error:
-            raise DecoderError(
-                f"xdawn: arrays that xdawn cannot have written ({error}); train the model again"
-            ) from error
-        self._covariance, self._classifier = covariance, classifier
-
-    def _fitted(self) -> None:
-        if not hasattr(self, "_covariance"):
-            raise DecoderError("xdawn: neither fitted nor restored; fit it or load a model first")
+    def _restored(self, arrays: Mapping[str, NDArray[Any]]) -> SuperTrialCovariance:
+        return SuperTrialCovariance.restore(self.estimator, arrays)

@@ -7,7 +7,7 @@ the number of recordings or folds and the worst of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,17 +166,6 @@ def seconds_between(train: Part, test: Part, rate: float) -> float:
     """Seconds from the end of the earlier of two parts of a recording to the begin of the other; negative: they overlap."""
     first, second = (train, test) if train.start <= test.start else (test, train)
     return float("-inf") if first.stop is None else (second.start - first.stop) / rate
-
-
-def warnings_of_model(name: str, trained_on: Collection[str], tested: Mapping[str, str]) -> list[str]:
-    """A model that was ``trained_on`` contents (SHA-256) among those ``tested``, by the recording's name."""
-    seen = [recording for recording, content in tested.items() if content in trained_on]
-    if not seen:
-        return []
-    return [
-        f"{name} was trained on {seen[0]}{f' and {len(seen) - 1} more' if len(seen) > 1 else ''}, which it is tested on: "
-        "the score says nothing about another recording; test it on one that it has not seen"
-    ]
 
 
 def warnings_of_classes(classes: Sequence[str], folds: Sequence[tuple[str, Ints, Ints]]) -> list[str]:

@@ -89,7 +89,7 @@ def run(
     Raises
     ------
     ConfigError
-        When no scheduler answers at the address, or it runs another version of rtbci.
+        When no scheduler answers at the address, or it has no workers. (One of another version fails its tasks.)
     """
     outcomes: dict[str, Result] = {}
     for key in tasks:

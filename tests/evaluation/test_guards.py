@@ -132,12 +132,6 @@ def test_the_same_recording_twice_and_training_on_the_future_are_told():
     assert found.startswith("in 1 of 2 folds") and "chronological" in found
 
 
-def test_a_model_that_has_seen_the_test_is_told():
-    assert guards.warnings_of_model("csp", {"aa"}, {"b.fif": "bb"}) == []
-    (found,) = guards.warnings_of_model("csp", {"aa", "bb"}, {"b.fif": "bb", "c.fif": "cc"})
-    assert found.startswith("csp was trained on b.fif, which it is tested on")
-
-
 def test_missing_classes_are_told_for_training_and_test():
     both, one = np.array([0, 1, 0]), np.array([1, 1])
     assert guards.warnings_of_classes(("fists", "feet"), [("run 2", both, both)]) == []
