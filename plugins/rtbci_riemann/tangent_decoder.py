@@ -36,7 +36,7 @@ C = TypeVar("C", bound=Covariance)
 
 
 class TangentDecoder(Generic[C]):
-    """A decoder that has learnt ``_covariance`` and ``_classifier``; a subclass learns them and reads its covariance back."""
+    """A decoder that has learnt ``_covariance`` and ``_classifier``; a subclass learns and reads back its own."""
 
     name: ClassVar[str]
     """What errors call it: its name in an experiment file."""
