@@ -18,9 +18,9 @@ from rtbci import plugins
 from rtbci.asking import blamed_on, name_of
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelMismatch, TransformError
-from rtbci.interfaces import Decoder, KnowsStream, Source, Transform
+from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Source, Transform
 from rtbci.learning import require_adapts
-from rtbci.model import Model
+from rtbci.model import Calibrated, Model
 from rtbci.pipeline import Pipeline, Plan
 from rtbci.types import StreamInfo
 
@@ -71,16 +71,39 @@ def check_source(experiment: Experiment, recording: Path) -> None:
         make_source(experiment)
 
 
-def make_transforms(experiment: Experiment, config: DecoderConfig) -> list[Transform]:
-    """The transforms of one decoder, in order, not started."""
-    return [
-        _as(
-            Transform,
-            plugins.make("transforms", step.use, step.args, base_of(experiment), _step(experiment, config, number)),
-            step.use,
+def make_transforms(
+    experiment: Experiment, config: DecoderConfig, calibrated: Calibrated | None = None
+) -> list[Transform]:
+    """The transforms of one decoder, in order, not started.
+
+    ``calibrated`` is what those begin with that `rtbci.interfaces.Calibrates`; without it they begin from nothing.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot be made as the experiment says.
+    ModelMismatch
+        When ``calibrated`` lacks one of them, or holds what it cannot have written.
+    """
+    made: list[Transform] = []
+    for number, step in enumerate(config.transforms, 1):
+        place = _step(experiment, config, number)
+        transform = _as(
+            Transform, plugins.make("transforms", step.use, step.args, base_of(experiment), place), step.use
         )
-        for number, step in enumerate(config.transforms, 1)
-    ]
+        if calibrated is not None and isinstance(transform, Calibrates):
+            _restore(transform, calibrated, number, f'{place} "{step.use}"')
+        made.append(transform)
+    return made
+
+
+def _restore(transform: Calibrates, calibrated: Calibrated, number: int, what: str) -> None:
+    if number not in calibrated:
+        raise ModelMismatch(f"{what}: the model does not hold what it was calibrated with; train it again")
+    try:
+        transform.restore(calibrated[number])
+    except TransformError as error:
+        raise ModelMismatch(f"{what}: {error}; train the model again") from error
 
 
 def make_decoder(experiment: Experiment, config: DecoderConfig) -> Decoder:
@@ -207,8 +230,13 @@ def make_pipeline(
     *,
     origin: int = 0,
     rows: int = 4096,
+    calibrated: Calibrated | None = None,
+    subject: str = "",
 ) -> Pipeline:
-    """The pipeline of one decoder on an opened ``source``; checks everything that can be checked before it runs."""
+    """The pipeline of one decoder on an opened ``source``; checks everything that can be checked before it runs.
+
+    ``calibrated`` is what its transforms begin with. ``subject`` says whose the stream is, where the experiment does not.
+    """
     check(experiment, config, info, channels)
     if decoder is not None:
         check_adapts(experiment, config, decoder)
@@ -216,15 +244,16 @@ def make_pipeline(
         source,
         info,
         make_plan(experiment, config, channels),
-        make_transforms(experiment, config),
+        make_transforms(experiment, config, calibrated),
         decoder,
         origin=origin,
         rows=rows,
     )
     if decoder is not None and isinstance(decoder, KnowsStream):
         table = where(experiment, f'[[decoder]] "{config.name}"')
+        whose = replace(pipeline.info, subject=experiment.recording.subject or subject)
         with blamed_on(f"{table}: {name_of(decoder)}.prepare"):
-            decoder.prepare(pipeline.info, pipeline.length, len(experiment.classes))
+            decoder.prepare(whose, pipeline.length, len(experiment.classes))
     return pipeline
 
 

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from rtbci.batches import Batch
+from rtbci.calibration import means
 from rtbci.intake import Intake
 from rtbci.interfaces import MarksBads, Source, Transform
 from rtbci.plan import Plan
@@ -42,6 +43,7 @@ class Cutter(Intake):
     ----------
     length, hop : samples in a window, and from one to the next (None: windows are locked to markers).
     trial_span : first sample of a trial and the one after its last, counted from its marker.
+    baseline : stretch of samples, counted from a window's first, whose channel means are subtracted from it, or None.
     skipped, over_hole : windows that were left out because newer ones were due, and because a hole lies in them.
     """
 
@@ -61,9 +63,10 @@ class Cutter(Intake):
         self.length = max(1, round(plan.window * rate))
         self.hop = None if plan.hop is None else max(1, round(plan.hop * rate))
         self._offset = round(plan.offset * rate)
-        self._baseline = None if plan.baseline is None else max(1, round(plan.baseline * rate))
+        n_before = None if plan.baseline is None else max(1, round(plan.baseline * rate))
+        self.baseline = None if n_before is None else (-self._offset - n_before, -self._offset)
         self.trial_span = self._trial_span(rate)
-        history = self.length + abs(self._offset) + (self._baseline or 0) + round(HISTORY_SECONDS * rate)
+        history = self.length + abs(self._offset) + (n_before or 0) + round(HISTORY_SECONDS * rate)
         if plan.adapt:  # a trial's windows are cut anew when it has ended
             history += self.trial_span[1] - self.trial_span[0]
         self._keep(history, info.n_channels)
@@ -72,7 +75,7 @@ class Cutter(Intake):
         self._window.flags.writeable = False
         self.skipped = 0
         self.over_hole = 0
-        locked = (self.length, self._offset, self._baseline, self.locate)
+        locked = (self.length, self._offset, n_before, self.locate)
         self._sliding = None if self.hop is None else SlidingWindows(self.length, self.hop, self._first)
         self._events = EventWindows(*locked) if self.hop is None else None
 
@@ -163,14 +166,13 @@ class Cutter(Intake):
         """Copy the window that begins at sample ``start`` into ``rows`` (n_samples, n_channels), less its baseline."""
         first = start - self._first
         rows[:], _, _ = self._ring.view(first, first + self.length)
-        if self._baseline is not None:
-            marker = first - self._offset
-            before, _, _ = self._ring.view(marker - self._baseline, marker)
-            rows -= np.ascontiguousarray(before).mean(axis=0, dtype=np.float64).astype(np.float32)
+        if self.baseline is not None:
+            before, _, _ = self._ring.view(first + self.baseline[0], first + self.baseline[1])
+            rows -= means(before)
 
     def cut_again(self, starts: Sequence[int]) -> Samples:
         """Windows (n_windows, n_channels, n_samples) float32, C order: those at ``starts`` that are still there."""
-        reach = 0 if self._baseline is None else max(0, self._baseline + self._offset)
+        reach = 0 if self.baseline is None else max(0, -self.baseline[0])
         there = [start for start in starts if start - reach - self._first >= self._ring.oldest]
         shape = (len(there), self.info.n_channels, self.length)
         windows = aligned_empty(shape[0] * shape[1], shape[2]).reshape(shape)

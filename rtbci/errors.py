@@ -8,6 +8,7 @@
     │   └── StreamLost            a live stream that went away (the session re-resolves it)
     ├── TransformError            a transform that cannot work on this stream
     ├── DecoderError              a decoder that cannot be loaded, fitted or asked
+    │   └── DeviceLost            the GPU it runs on went away or has no memory left (the worker goes on on the CPU)
     ├── ModelError                a model file that cannot be read or written
     │   └── ModelMismatch         a model that does not fit the stream or the experiment
     ├── RecordingError            a session folder or recording that cannot be written or read
@@ -39,6 +40,10 @@ class TransformError(RtbciError):
 
 class DecoderError(RtbciError):
     """A decoder that cannot be loaded, fitted or asked."""
+
+
+class DeviceLost(DecoderError):
+    """The device that a decoder runs on went away, or has no memory left for it."""
 
 
 class ModelError(RtbciError):

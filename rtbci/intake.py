@@ -98,6 +98,11 @@ class Intake:
         self._raw = Ring.create(None, round(history / per_sample) + 2 * self._rows + 16, 1, dtype=np.float64)
 
     @property
+    def begun_at(self) -> int:
+        """Absolute index of the first transformed sample that there was."""
+        return self._first
+
+    @property
     def written(self) -> int:
         """Absolute index of the next transformed sample."""
         return self._first + self._ring.written
@@ -106,6 +111,11 @@ class Intake:
     def received(self) -> int:
         """Absolute index of the next sample of the source."""
         return self.origin + self._raw.written
+
+    def transformed(self, first: int) -> Samples:
+        """Transformed samples (n, n_channels) from absolute index ``first`` on: a view, until more are taken in."""
+        samples, _, _ = self._ring.view(first - self._first, self._ring.written)
+        return samples
 
     def ingest(self, timeout: float) -> int:
         """Take what the source has, waiting at most ``timeout`` seconds for one sample; say how many came.

@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.calibration import Calibration
+from rtbci.training_run import TrainingRun
 from rtbci.types import Marker, Samples, StreamInfo, Times, Window
 
 
@@ -77,6 +79,27 @@ class Transform(Protocol):
 
 
 @runtime_checkable
+class Calibrates(Protocol):
+    """A transform that begins a session from what calibration recordings taught it, such as a whitening.
+
+    Each session of the calibration is transformed from a state learnt from that session; a later one begins with what the
+    last session of the calibration gave. ``restore`` comes before ``start``, which begins anew from what was restored.
+    """
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Learn from the windows of one session, as they come out of the transforms before this one."""
+        ...
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What `calibrate` learnt, by name."""
+        ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Begin from what wrote ``arrays``. Raises TransformError when they cannot be its own."""
+        ...
+
+
+@runtime_checkable
 class MarksBads(Protocol):
     """A transform that judges channels as it goes."""
 
@@ -103,11 +126,26 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class Learns(Protocol):
+    """A decoder that is trained on whole recordings rather than on a stack of windows: networks, over many epochs.
+
+    Training asks for this instead of ``fit`` where it is offered.
+    """
+
+    def learn(self, calibration: Calibration, run: TrainingRun) -> None:
+        """Learn from ``calibration``; tell ``run`` how far it is. The same calibration gives the same decoder."""
+        ...
+
+
+@runtime_checkable
 class KnowsStream(Protocol):
     """A decoder that wants to know what its windows are made of, before ``fit`` and again after loading."""
 
     def prepare(self, info: StreamInfo, n_samples: int, n_classes: int) -> None:
-        """Take the stream as it comes out of the transforms, the window's length in samples and the number of classes."""
+        """Take the stream as it comes out of the transforms, the window's length in samples and the number of classes.
+
+        ``info.subject`` says whose it is, where that is known.
+        """
         ...
 
 
@@ -126,14 +164,69 @@ class Saves(Protocol):
 
 @runtime_checkable
 class PredictsMany(Protocol):
-    """A decoder that takes a batch: replay asks it so, where it is faster."""
+    """A decoder that takes a batch: replay asks it so, where it is faster.
+
+    Its answers are the very bits that ``predict`` gives, unless it has a ``tolerance`` (`UsesDevice`) above 0: then replay
+    asks for batches only when it is told to.
+    """
 
     def predict_many(self, windows: Samples, starts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Log-probabilities (n_windows, n_classes) float64: row by row the very bits that ``predict`` gives.
+        """Log-probabilities (n_windows, n_classes) float64, row by row what ``predict`` gives.
 
         ``windows`` (n_windows, n_channels, n_samples) float32 is a read-only view in which windows may overlap in memory
         and begin on any address; ``starts`` (n_windows,) int64 are the absolute indices of their first samples.
         """
+        ...
+
+
+@runtime_checkable
+class UsesDevice(Protocol):
+    """A decoder that may run on a GPU. It raises `rtbci.errors.DeviceLost` when that is gone or has no memory left.
+
+    Attributes
+    ----------
+    device : what it runs on, in words, such as "cpu, 1 thread" or "cuda:0 (NVIDIA H100)": valid once it was restored and
+        prepared. Decisions that were made on the same device, one by one, are the same bits.
+    tolerance : how far a log-probability may differ when windows are decided in batches, or on another device.
+    """
+
+    device: str
+    tolerance: float
+
+    def use_device(self, device: str) -> None:
+        """Run on ``device`` ("cpu") from the next ``prepare`` on, whatever the constructor was told."""
+        ...
+
+
+@runtime_checkable
+class Joins(Protocol):
+    """A decoder that can decide its window in one batch with windows of other decoders of its kind."""
+
+    def joins(self, other: object) -> bool:
+        """Whether a batch may hold windows of both, and that is faster here: shapes and device are the same."""
+        ...
+
+    def predict_joined(self, others: Sequence[Any], windows: Sequence[Window]) -> Sequence[NDArray[np.float64]]:
+        """Log-probabilities of the first of ``windows`` by this decoder, and of each further one by the next of ``others``.
+
+        They agree with those of ``predict`` within ``tolerance`` (`UsesDevice`).
+        """
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A decoder that first gives an embedding of a window, and classes by how near it is to embeddings of what they mean.
+
+    ``space_id`` names the space, such as "open_clip:ViT-H-14/laion2b_s32b_b79k"; ``logit_scale`` is what similarities are
+    multiplied with before the softmax, fitted on held-out windows. Both are valid after training.
+    """
+
+    space_id: str
+    logit_scale: float
+
+    def embed(self, window: Window) -> NDArray[np.float32]:
+        """Embedding (n_dims,) float32 of one window."""
         ...
 
 

@@ -5,6 +5,7 @@ One file holds the models of one experiment: a zip, stored, without pickle::
     manifest.json                format, version, and per model all but its weights (`describe`)
     NAME/arrays.safetensors      what the decoder learnt, where it offers `rtbci.interfaces.Saves`
     NAME/estimator.skops         its scikit-learn estimator otherwise; only types of known packages are loaded
+    NAME/transforms.safetensors  what its transforms were calibrated with, where they are: "2.mean" is the second one's
 
 The manifest can be read without importing a plugin (`read_manifest`).
 """
@@ -19,25 +20,32 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from rtbci.errors import DecoderError, ModelError
+from rtbci.experiment import DecoderConfig, Experiment
 from rtbci.interfaces import Decoder
-from rtbci.model_entry import Model, describe, from_entry, make
+from rtbci.model_entry import Calibrated, Model, describe, from_entry, make
 from rtbci.signature import ChannelMap, Signature, match, signature_of
-from rtbci.weights import ARRAYS, ESTIMATOR, from_bytes, kind_of, to_bytes
+from rtbci.weights import ARRAYS, ESTIMATOR, arrays_from_bytes, arrays_to_bytes, from_bytes, kind_of, to_bytes
 
 __all__ = [
+    "Calibrated",
     "ChannelMap",
     "Model",
     "Signature",
     "check_writable",
     "describe",
     "fingerprint",
+    "key_of",
     "load",
     "make",
     "match",
+    "read_arrays",
     "read_manifest",
     "save",
     "sha256",
@@ -46,6 +54,7 @@ __all__ = [
 
 FORMAT, VERSION = "rtbci model", 1
 MANIFEST = "manifest.json"
+TRANSFORMS = "transforms.safetensors"
 
 
 def check_writable(path: Path) -> None:
@@ -74,6 +83,9 @@ def save(path: Path, models: Mapping[str, Model]) -> None:
             raise ModelError(f'model name "{name}": must be the model\'s own and have no / \\ or : in it')
         what = f'model "{name}"'
         members.append((f"{name}/{kind_of(model.decoder, what)}", to_bytes(model.decoder, what)))
+        if model.calibrated:
+            flat = {f"{n}.{key}": value for n, arrays in model.calibrated.items() for key, value in arrays.items()}
+            members.append((f"{name}/{TRANSFORMS}", arrays_to_bytes(flat, what)))
     manifest = {"format": FORMAT, "version": VERSION, "models": [describe(model) for model in models.values()]}
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     try:
@@ -124,8 +136,35 @@ def load(
             decoder = make(use, args)
             _restore(decoder, archive, path, name, use)
             with _whole(path, name):
-                loaded[name] = from_entry(entry, decoder)
+                loaded[name] = from_entry(entry, decoder, _calibrated(archive, path, name))
     return loaded
+
+
+def read_arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
+    """What the decoder ``name`` of the file learnt, by name; nothing is made of it. Raises ModelError.
+
+    Of a decoder that is kept as an estimator there are no arrays, which is a ModelError too.
+    """
+    with _opened(path) as archive:
+        there = _manifest(archive, path)
+        if name not in there:
+            raise ModelError(f'{path} has no model for decoder "{name}"; it has {", ".join(there) or "none"}')
+        if f"{name}/{ARRAYS}" not in archive.namelist():
+            raise ModelError(f'{path}: model "{name}" ({there[name]["use"]}) is kept as {ESTIMATOR}, not as arrays')
+        return arrays_from_bytes(_read(archive, f"{name}/{ARRAYS}", path), f'{path}: model "{name}"')
+
+
+def _calibrated(archive: zipfile.ZipFile, path: Path, name: str) -> Calibrated:
+    if f"{name}/{TRANSFORMS}" not in archive.namelist():
+        return {}
+    arrays = arrays_from_bytes(_read(archive, f"{name}/{TRANSFORMS}", path), f'{path}: transforms of "{name}"')
+    found: dict[int, dict[str, NDArray[Any]]] = {}
+    for key, value in arrays.items():
+        number, _, own = key.partition(".")
+        if not number.isdecimal() or not own:
+            raise ModelError(f'{path}: transforms of "{name}" hold "{key}", which rtbci cannot have written')
+        found.setdefault(int(number), {})[own] = value
+    return found
 
 
 def sha256(path: Path) -> str:
@@ -140,6 +179,27 @@ def sha256(path: Path) -> str:
 def fingerprint(recording: Path) -> dict[str, Any]:
     """What a model remembers of a recording: name and sha256. Raises ModelError."""
     return {"name": recording.name, "sha256": sha256(recording)}
+
+
+def key_of(
+    experiment: Experiment,
+    config: DecoderConfig,
+    trained_on: Sequence[Mapping[str, Any]],
+    begin: Path | None = None,
+    train: str = "all",
+) -> str:
+    """A hash of all that a decoder is made from, apart from the code: 40 hexadecimal digits. Raises ModelError."""
+    what = {
+        "decoder": asdict(config),
+        "source": asdict(experiment.source),
+        "classes": {name: list(labels) for name, labels in experiment.classes.items()},
+        "trial": asdict(experiment.trial),
+        "markers": asdict(experiment.markers),
+        "trained_on": [dict(entry) for entry in trained_on],
+        "begin": None if begin is None else sha256(begin),
+        "train": train,
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:40]
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -10,10 +10,15 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
 from rtbci.errors import ModelError
-from rtbci.interfaces import Decoder
+from rtbci.interfaces import Decoder, Embeds
 from rtbci.signature import Signature
 from rtbci.types import Channel
+
+Calibrated = Mapping[int, Mapping[str, NDArray[Any]]]
+"""What transforms that `rtbci.interfaces.Calibrates` begin with: arrays by name, by the transform's place from 1 on."""
 
 RECORDED = ("rtbci", "numpy", "scipy", "scikit-learn", "pyriemann", "mne", "torch", "safetensors", "skops")
 """Distributions whose versions a model remembers, where they are installed."""
@@ -30,6 +35,7 @@ class Model:
     signature : the stream it was trained on, before ``transforms`` (each the name and arguments of one).
     window, hop, offset, baseline : seconds, as in the experiment file; ``lock`` is "marker" for event windows.
     space_id, logit_scale : of decoders that embed; None for classifiers.
+    calibrated : what its transforms begin a session with.
     versions : of Python and the packages that fitted it.
     trained_on : per recording its name, sha256, and counts of windows and trials.
     created : UTC, ISO 8601.
@@ -52,6 +58,7 @@ class Model:
     versions: Mapping[str, str] = field(default_factory=dict)
     trained_on: tuple[Mapping[str, Any], ...] = ()
     created: str = ""
+    calibrated: Calibrated = field(default_factory=dict)
 
 
 class _Step(Protocol):
@@ -91,6 +98,7 @@ def make(
     classes: tuple[str, ...],
     signature: Signature,
     trained_on: Iterable[Mapping[str, Any]] = (),
+    calibrated: Calibrated | None = None,
 ) -> Model:
     """The model of a ``decoder`` that was just fitted as its table of the experiment says."""
     return Model(
@@ -106,9 +114,12 @@ def make(
         lock=config.lock,
         offset=config.offset,
         baseline=config.baseline,
+        space_id=decoder.space_id if isinstance(decoder, Embeds) else None,
+        logit_scale=decoder.logit_scale if isinstance(decoder, Embeds) else None,
         versions=_versions(),
         trained_on=tuple(trained_on),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        calibrated=dict(calibrated or {}),
     )
 
 
@@ -143,8 +154,8 @@ def describe(model: Model) -> dict[str, Any]:
     return described
 
 
-def from_entry(entry: Mapping[str, Any], decoder: Decoder) -> Model:
-    """The model that `describe` gave ``entry`` for, with its ``decoder``. Raises KeyError or TypeError."""
+def from_entry(entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrated) -> Model:
+    """The model that `describe` gave ``entry`` for, with what the file holds beside it. Raises KeyError or TypeError."""
     plain = ("name", "use", "args", "window", "hop", "lock", "offset", "baseline", "space_id", "logit_scale")
     return Model(
         **{key: entry[key] for key in (*plain, "versions", "created")},
@@ -153,6 +164,7 @@ def from_entry(entry: Mapping[str, Any], decoder: Decoder) -> Model:
         signature=Signature(entry["rate"], tuple(Channel(*channel) for channel in entry["channels"])),
         transforms=tuple((use, args) for use, args in entry["transforms"]),
         trained_on=tuple(entry["trained_on"]),
+        calibrated=calibrated,
     )
 
 

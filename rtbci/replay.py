@@ -18,6 +18,7 @@ from rtbci import assemble
 from rtbci.config import Experiment
 from rtbci.errors import ModelMismatch
 from rtbci.model import Model, sha256
+from rtbci.naming import by_name
 from rtbci.pipeline import Pipeline
 from rtbci.report import DecoderTally
 from rtbci.training import Progress, source_of
@@ -118,7 +119,15 @@ def replay(
             notes += [f"{config.name}: {note}" for note in fitted.notes]
             rows = min(chunk, LARGEST_READ) if paced else ROWS
             pipeline = assemble.make_pipeline(
-                experiment, config, source, info, fitted.model.decoder, fitted.channels, rows=rows
+                experiment,
+                config,
+                source,
+                info,
+                fitted.model.decoder,
+                fitted.channels,
+                rows=rows,
+                calibrated=fitted.model.calibrated,
+                subject=by_name(recording).subject or "",
             )
             first, last = pipeline.trial_span
             tally = DecoderTally(tuple(experiment.classes), trial_seconds=(last - first) / pipeline.info.rate)

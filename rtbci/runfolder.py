@@ -53,6 +53,7 @@ def stream_from_json(fields: dict[str, Any]) -> StreamInfo:
         source_id=fields["source_id"],
         bads=frozenset(fields["bads"]),
         notes=tuple(fields["notes"]),
+        subject=fields.get("subject", ""),
     )
 
 

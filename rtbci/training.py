@@ -1,32 +1,49 @@
 """Training: recordings in, a model file out, through the pipeline that will run live.
 
 The windows that a decoder is fitted on are cut by `rtbci.pipeline.Pipeline` with the same causal transforms, so what it
-is taught is what it will see.
+is taught is what it will see. Transforms that begin a session with what calibration taught them are calibrated first,
+each session on itself; a new session begins with what the last one gave.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtbci import assemble
 from rtbci import model as models
 from rtbci.asking import blamed_on, log_probs_of, name_of
+from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelError
-from rtbci.interfaces import Decoder, KnowsStream
-from rtbci.model import Model
+from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Learns
+from rtbci.model import Calibrated, Model
 from rtbci.pipeline import aligned_empty
-from rtbci.training_set import Progress, TrainingSet, collect, source_of
+from rtbci.spool import IN_MEMORY, Room
+from rtbci.training_run import TrainingRun
+from rtbci.training_set import Piece, Progress, collect, source_of
 from rtbci.types import Window
 from rtbci.weights import kind_of
 
-__all__ = ["Progress", "TrainReport", "collect", "fit", "recordings_of", "source_of", "train"]
+__all__ = [
+    "Gathered",
+    "Options",
+    "Progress",
+    "TrainReport",
+    "collect",
+    "fit",
+    "gather",
+    "recordings_of",
+    "source_of",
+    "train",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,35 @@ class TrainReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `train` may be told beside the experiment.
+
+    Attributes
+    ----------
+    begin : a model file from whose decoders those of the experiment begin, or None.
+    train : "all" of a decoder, or only its "local" part, where it begins from a model.
+    resume : whether a training that was interrupted goes on from its checkpoint.
+    memory : bytes of signal that are kept in memory; what is more lies in a scratch file beside the model.
+    rank, of : number of this process among those that train together, and how many they are; the first writes the model.
+    """
+
+    begin: Path | None = None
+    train: Literal["all", "local"] = "all"
+    resume: bool = True
+    memory: int = IN_MEMORY
+    rank: int = 0
+    of: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a decoder is trained on, and what its transforms begin a new session with."""
+
+    data: Calibration
+    calibrated: Calibrated = field(default_factory=dict)
+
+
 def recordings_of(experiment: Experiment, given: Sequence[Path]) -> tuple[Path, ...]:
     """The recordings to train on: those ``given``, or else the one that the experiment's source plays.
 
@@ -66,24 +112,67 @@ def recordings_of(experiment: Experiment, given: Sequence[Path]) -> tuple[Path, 
     )
 
 
-def _try_out(decoder: Decoder, data: TrainingSet, n_classes: int) -> None:
+def gather(
+    experiment: Experiment,
+    config: DecoderConfig,
+    recordings: Sequence[Path | Piece],
+    progress: Progress = lambda text: None,
+    room: Room | None = None,
+) -> Gathered:
+    """Calibrate the transforms of ``config`` that want it, in their order, and collect what the decoder is trained on.
+
+    Raises what `rtbci.training_set.collect` raises, and ConfigError when a transform cannot be calibrated.
+    """
+    pieces = [part if isinstance(part, Piece) else Piece(part) for part in recordings]
+    states: dict[tuple[str, str], dict[int, Mapping[str, NDArray[Any]]]] = {}
+    for number, transform in enumerate(assemble.make_transforms(experiment, config), 1):
+        if not isinstance(transform, Calibrates):
+            continue
+        step = config.transforms[number - 1].use
+        data = collect(experiment, config, pieces, progress, states=states, room=room, before=number - 1)
+        sessions = data.sessions()
+        for whose, rows in sessions.items():
+            if not len(rows):
+                continue
+            progress(f"{config.name}: calibrating {step} on {' '.join(whose).strip() or 'the recordings'}")
+            place = assemble.where(experiment, f'[[decoder]] "{config.name}" transforms[{number}] "{step}"')
+            with blamed_on(f"{place}.calibrate"):
+                transform.calibrate(data.only(rows))
+                states.setdefault(whose, {})[number] = {k: np.array(v) for k, v in transform.arrays().items()}
+        known = [whose for whose, rows in sessions.items() if len(rows)]
+        for whose in sessions.keys() - set(known):  # without a single trial: it begins like the last one that has some
+            states.setdefault(whose, {})[number] = states[known[-1]][number]
+    data = collect(experiment, config, pieces, progress, states=states, room=room)
+    last = pieces[-1].whose
+    return Gathered(data, states.get(last, {}))
+
+
+def _try_out(decoder: Decoder, data: Calibration, n_classes: int) -> None:
     """Ask the fitted ``decoder`` about one window of each class: what cannot predict is refused now, not live."""
-    buffer = aligned_empty(data.windows.shape[2], data.windows.shape[1])
+    buffer = aligned_empty(data.n_samples, data.info.n_channels)
     samples = buffer.T
     samples.flags.writeable = False
     for k in range(n_classes):
-        buffer[:] = data.windows[int(np.argmax(data.labels == k))].T
+        buffer[:] = data.cut([int(np.argmax(data.labels == k))])[0].T
         log_probs_of(decoder, Window(samples, 0, len(buffer) - 1, 0.0, 0.0, fresh=len(buffer)), n_classes)
 
 
-def fit(experiment: Experiment, config: DecoderConfig, decoder: Decoder, data: TrainingSet) -> None:
+def fit(
+    experiment: Experiment, config: DecoderConfig, decoder: Decoder, data: Calibration, run: TrainingRun | None = None
+) -> None:
     """Fit ``decoder`` on ``data`` and try it out. Raises DecoderError that names the table and what went wrong."""
+    run = run or TrainingRun()
     table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
     if isinstance(decoder, KnowsStream):
         with blamed_on(f"{table}: {name_of(decoder)}.prepare"):
-            decoder.prepare(data.info, data.windows.shape[2], len(experiment.classes))
-    with blamed_on(f"{table}: {name_of(decoder)}.fit, given {len(data.labels)} windows of {data.windows.shape[1:]},"):
-        decoder.fit(data.windows, data.labels)
+            decoder.prepare(data.info, data.n_samples, len(experiment.classes))
+    what = f"{table}: {name_of(decoder)}.{{}}, given {len(data)} windows of {(data.info.n_channels, data.n_samples)},"
+    if isinstance(decoder, Learns):
+        with blamed_on(what.format("learn")):
+            decoder.learn(data, run)
+    else:
+        with blamed_on(what.format("fit")):
+            decoder.fit(data.windows, data.labels)
     try:
         _try_out(decoder, data, len(experiment.classes))
     except DecoderError as error:
@@ -91,9 +180,15 @@ def fit(experiment: Experiment, config: DecoderConfig, decoder: Decoder, data: T
 
 
 def train(
-    experiment: Experiment, recordings: Sequence[Path], out: Path, progress: Progress = lambda text: None
+    experiment: Experiment,
+    recordings: Sequence[Path | Piece],
+    out: Path,
+    progress: Progress = lambda text: None,
+    options: Options | None = None,
 ) -> TrainReport:
     """Fit every decoder of ``experiment`` on ``recordings`` and write the model file ``out``.
+
+    While networks are trained, a folder beside ``out`` holds their checkpoints; it is gone when the model is written.
 
     Raises
     ------
@@ -101,50 +196,105 @@ def train(
         In one line; the file is written whole at the very end, or not at all.
     """
     started = time.perf_counter()
+    options = options or Options()
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to train")
-    models.check_writable(out)
-    for given in (*recordings, *([experiment.path] if experiment.path else [])):
-        if out.exists() and given.exists() and out.samefile(given):
-            raise ModelError(f"{out}: is what the model is made from, and would be lost; another path would be right")
-    assemble.check_source(experiment, recordings[0])
+    pieces = [part if isinstance(part, Piece) else Piece(part) for part in recordings]
+    _refuse_loss(experiment, pieces, out)
+    assemble.check_source(experiment, pieces[0].recording)
     decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
     for config in experiment.decoders:
         kind_of(decoders[config.name], assemble.where(experiment, f'[[decoder]] "{config.name}"'))  # can it be saved?
+    begins = {config.name: _begin(experiment, config, decoders[config.name], options) for config in experiment.decoders}
     assemble.limit_threads()
-    trained_on = [models.fingerprint(recording) for recording in recordings]
+    trained_on = [models.fingerprint(piece.recording) for piece in pieces]
+    scratch = out.with_name(f"{out.name}.training")
     fitted: dict[str, Model] = {}
     summary: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     total = 0
     for config in experiment.decoders:
-        data = collect(experiment, config, recordings, progress)
-        decoder = decoders[config.name]
-        n_windows, n_trials = len(data.labels), int(data.trial.max()) + 1
+        gathered = gather(experiment, config, pieces, progress, Room(options.memory, out.parent))
+        data, decoder = gathered.data, decoders[config.name]
+        n_windows, n_trials = len(data), len(data.moments)
         progress(f"{config.name}: fitting on {n_windows} windows of {n_trials} trials")
-        fit(experiment, config, decoder, data)
-        per_class = {
-            name: {
-                "windows": int((data.labels == k).sum()),
-                "trials": len(np.unique(data.trial[data.labels == k])),
-            }
-            for k, name in enumerate(experiment.classes)
-        }
+        run = TrainingRun(
+            say=_named(progress, config.name),
+            checkpoints=scratch / config.name,
+            key=models.key_of(experiment, config, trained_on, options.begin, options.train),
+            begin=begins[config.name],
+            train=options.train,
+            rank=options.rank,
+            of=options.of,
+        )
+        if not options.resume and options.rank == 0:
+            shutil.rmtree(scratch / config.name, ignore_errors=True)
+        fit(experiment, config, decoder, data, run)
         fitted[config.name] = models.make(
             config,
             decoder,
             classes=tuple(experiment.classes),
             signature=models.signature_of(data.picked),
             trained_on=[{**entry, "windows": n_windows, "trials": n_trials} for entry in trained_on],
+            calibrated=gathered.calibrated,
         )
-        summary[config.name] = {
-            "windows": n_windows,
-            "trials": n_trials,
-            "trials_without_data": data.without_data,
-            "classes": per_class,
-            "channels": list(data.picked.names),
-        }
+        summary[config.name] = _summary(experiment, data)
         notes.extend(note for note in data.info.notes if note not in notes)
+        notes.extend(f"{config.name}: {note}" for note in run.notes)
         total += n_windows
-    models.save(out, fitted)
+    if options.rank == 0:
+        models.save(out, fitted)
+        shutil.rmtree(scratch, ignore_errors=True)
     return TrainReport(out, total, time.perf_counter() - started, summary, tuple(notes))
+
+
+def _named(progress: Progress, name: str) -> Progress:
+    return lambda text: progress(f"{name} {text}")
+
+
+def _refuse_loss(experiment: Experiment, pieces: Sequence[Piece], out: Path) -> None:
+    """Refuse an ``out`` that cannot be written, or that something is made from."""
+    models.check_writable(out)
+    for given in (*(piece.recording for piece in pieces), *([experiment.path] if experiment.path else [])):
+        if out.exists() and given.exists() and out.samefile(given):
+            raise ModelError(f"{out}: is what the model is made from, and would be lost; another path would be right")
+
+
+def _begin(
+    experiment: Experiment, config: DecoderConfig, decoder: Decoder, options: Options
+) -> Mapping[str, NDArray[Any]] | None:
+    """What the model that ``decoder`` begins from had learnt: that of its name, or the only one of its kind."""
+    if options.begin is None:
+        return None
+    table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
+    if not isinstance(decoder, Learns):
+        raise ConfigError(
+            f'{table} use = "{config.use}": cannot begin from a model ({options.begin}); networks can, and every other '
+            "decoder is trained in one go, without --from"
+        )
+    there = models.read_manifest(options.begin)
+    alike = [name for name, entry in there.items() if entry["use"] == config.use]
+    name = config.name if config.name in alike else alike[0] if len(alike) == 1 else None
+    if name is None:
+        has = ", ".join(f'"{name}" ({entry["use"]})' for name, entry in there.items())
+        raise ModelError(
+            f'{options.begin}: has no single model of "{config.use}" for {table} to begin from; it has {has or "none"}'
+        )
+    return models.read_arrays(options.begin, name)
+
+
+def _summary(experiment: Experiment, data: Calibration) -> dict[str, Any]:
+    per_class = {
+        name: {
+            "windows": int((data.labels == k).sum()),
+            "trials": len(np.unique(data.trial[data.labels == k])),
+        }
+        for k, name in enumerate(experiment.classes)
+    }
+    return {
+        "windows": len(data),
+        "trials": len(data.moments),
+        "trials_without_data": data.without_data,
+        "classes": per_class,
+        "channels": list(data.picked.names),
+    }

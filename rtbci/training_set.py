@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtbci import assemble
 from rtbci import model as models
+from rtbci.calibration import Calibration, Places, Signal
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.config_file import show
 from rtbci.errors import ConfigError, SourceError
 from rtbci.interfaces import Source
+from rtbci.naming import by_name
 from rtbci.pipeline import Pipeline
+from rtbci.spool import Room, Spool
 from rtbci.trials import Gathered, Gatherer
 from rtbci.truth import Truth, stretches
-from rtbci.types import Samples, StreamInfo, Window
+from rtbci.types import StreamInfo, Window
 
 Progress = Callable[[str], None]
 T = TypeVar("T")
@@ -29,31 +31,30 @@ LOOK_BEYOND = 5.0
 """Seconds that are read beyond a piece, so that markers and resamplers which lag have given all that is in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Labelled windows of one or more recordings for one decoder.
-
-    ``windows`` (n_windows, n_channels, n_samples) float32; ``labels`` and ``trial`` (n_windows,) int64: class and running
-    number of the trial (or stretch of idle) that each window was cut from. ``moments`` (n_trials, 2) float64: for each
-    trial the number of its recording and seconds of signal from the recording's begin to the trial's.
-    """
-
-    windows: Samples
-    labels: NDArray[np.int64]
-    trial: NDArray[np.int64]
-    moments: NDArray[np.float64]
-    info: StreamInfo
-    picked: StreamInfo
-    without_data: int
+Cut = tuple[int, int]
+"""First sample of a window and the one after its last, absolute, counted after the transforms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Samples ``[start, stop)`` of a recording, in the source's own count; ``stop`` None: to its end."""
+    """Samples ``[start, stop)`` of a recording, in the source's own count; ``stop`` None: to its end.
+
+    ``subject`` and ``session`` say whose it is; None: what the file's name says.
+    """
 
     recording: Path
     start: int = 0
     stop: int | None = None
+    subject: str | None = None
+    session: str | None = None
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """Subject and session, "" for what is not known."""
+        named = by_name(self.recording)
+        subject = named.subject if self.subject is None else self.subject
+        session = named.session if self.session is None else self.session
+        return subject or "", session or ""
 
 
 def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
@@ -94,12 +95,21 @@ def collect(
     recordings: Sequence[Path | Piece],
     progress: Progress = lambda text: None,
     open_source: Callable[[Path], Source] | None = None,
-) -> TrainingSet:
+    states: States | None = None,
+    room: Room | None = None,
+    before: int | None = None,
+) -> Calibration:
     """Cut the windows of every trial in ``recordings``, or pieces of them, for one decoder.
 
     Without an idle class those that lie wholly within a trial; with one, all from the first trial to the last, each
     labelled by the exact majority of its samples. Of a piece only trials and windows count that lie wholly within it.
-    ``open_source`` makes the source of a recording, where it is not to be what `source_of` makes.
+
+    Parameters
+    ----------
+    open_source : makes the source of a recording, where it is not to be what `source_of` makes.
+    states : what transforms that `rtbci.interfaces.Calibrates` begin each session with.
+    room : memory that the signals may take.
+    before : only the transforms before this one (counted from 0) are run, on the channels that the decoder will get.
 
     Raises
     ------
@@ -109,44 +119,72 @@ def collect(
         When the experiment cannot be on this stream, or no recording has a whole trial of some class.
     """
     pieces = [part if isinstance(part, Piece) else Piece(part) for part in recordings]
-    harvest = _Harvest(experiment, config, progress, open_source or (lambda path: source_of(experiment, path)))
+    opened = open_source or (lambda path: source_of(experiment, path))
+    harvest = _Harvest(experiment, config, progress, opened, states or {}, room or Room(), before)
     for number, piece in enumerate(pieces):
         harvest.gather(piece, number)
     names = list(experiment.classes)
     missing = [name for k, name in enumerate(names) if k not in harvest.labels]
     if missing:
         raise _no_trial(experiment, config, [piece.recording for piece in pieces], missing[0], harvest.seen)
-    assert harvest.out is not None and harvest.picked is not None, "at least one recording"
-    return TrainingSet(
-        np.stack(harvest.windows),
-        np.array(harvest.labels, np.int64),
-        np.array(harvest.trial_of, np.int64),
-        np.array(harvest.moments),
-        harvest.out,
-        harvest.picked,
-        harvest.without_data,
-    )
+    return harvest.calibration()
+
+
+States = Mapping[tuple[str, str], models.Calibrated]
+"""What the transforms of a decoder begin each session with, by subject and session."""
 
 
 class _Harvest:
-    """The windows of one recording after another."""
+    """The signals and windows of one recording after another."""
 
     def __init__(
-        self, experiment: Experiment, config: DecoderConfig, progress: Progress, open_source: Callable[[Path], Source]
+        self,
+        experiment: Experiment,
+        config: DecoderConfig,
+        progress: Progress,
+        open_source: Callable[[Path], Source],
+        states: States,
+        room: Room,
+        before: int | None,
     ) -> None:
         self.experiment = experiment
         self.open_source = open_source
         self.config = config
+        self.running = config if before is None else replace(config, transforms=config.transforms[:before])
         self.progress = progress
-        self.windows: list[Samples] = []
-        self.labels: list[int] = []
-        self.trial_of: list[int] = []
+        self.states = states
+        self.room = room
+        self.signals: list[Signal] = []
+        self.rows: list[tuple[int, int, int, int, int, int]] = []  # as the fields of `Places`
         self.moments: list[tuple[float, float]] = []
+        self.markers: list[str] = []
         self.seen: dict[str, int] = {}
         self.without_data = 0
         self.first: tuple[Path, StreamInfo] | None = None
         self.picked: StreamInfo | None = None
-        self.out: StreamInfo | None = None
+        self.pipeline: Pipeline | None = None
+
+    @property
+    def labels(self) -> set[int]:
+        """Classes that have a window."""
+        return {row[4] for row in self.rows}
+
+    def calibration(self) -> Calibration:
+        """All that was gathered."""
+        assert self.pipeline is not None and self.picked is not None, "at least one recording"
+        columns = np.array(self.rows, np.int64).reshape(-1, 6).T
+        return Calibration(
+            info=self.pipeline.info,
+            picked=self.picked,
+            classes=tuple(self.experiment.classes),
+            signals=tuple(self.signals),
+            places=Places(*(np.ascontiguousarray(column) for column in columns)),
+            n_samples=self.pipeline.length,
+            markers=tuple(self.markers),
+            moments=np.array(self.moments).reshape(-1, 2),
+            baseline=self.pipeline.baseline,
+            without_data=self.without_data,
+        )
 
     def gather(self, piece: Piece, number: int) -> None:
         """Take what is in ``piece``, the recording of this running ``number``."""
@@ -154,23 +192,30 @@ class _Harvest:
         info = source.open()
         try:
             pipeline = self._pipeline(piece, source, info)
-            self.out = pipeline.info
             begin, end = pipeline.trial_span
-            trials: Gatherer[tuple[int, int, Samples]] = Gatherer(
+            trials: Gatherer[Cut] = Gatherer(
                 pipeline.plan.labels, begin, end, pipeline.locate, keep=self._keep(pipeline)
             )
             pipeline.on_marker = trials.add_marker
-            apart: list[tuple[int, int, Samples]] = []  # windows that wait for their truth, with an idle class
-            gathered: list[Gathered[tuple[int, int, Samples]]] = []
+            spool, first = Spool(pipeline.info.n_channels, self.room), _needed_from(piece, pipeline)
+            taken = first
+            apart: list[Cut] = []  # windows that wait for their truth, with an idle class
+            gathered: list[Gathered[Cut]] = []
             for window in self._windows_of(pipeline, piece):
                 if window is not None:
-                    item = (window.start, window.stop, np.array(window.samples))
-                    trials.add(window.start, window.stop, item)
+                    cut = (window.start, window.stop)
+                    trials.add(*cut, cut)
                     if self.experiment.idle is not None:
-                        apart.append(item)
+                        apart.append(cut)
+                if pipeline.written > taken:
+                    spool.add(pipeline.transformed(taken))
+                    taken = pipeline.written
                 gathered += trials.finished(pipeline.decided_before())
             trials.abandon()
-            self._add(_whole(gathered, piece, pipeline), apart, number, pipeline.info.rate)
+            subject, session = piece.whose
+            self.signals.append(Signal(spool.whole(), piece.recording.name, subject, session))
+            whole = _whole(gathered, piece, pipeline)
+            self._add(_Placing(pipeline, number, first, max(first, taken)), whole, apart)
             self.without_data += trials.without_data
             for label, count in pipeline.labels_seen.items():
                 self.seen[label] = self.seen.get(label, 0) + count
@@ -187,7 +232,11 @@ class _Harvest:
                 f"{piece.recording} runs at {info.rate:g} Hz, {self.first[0]} at {self.first[1].rate:g}; train on one rate"
             )
         found = models.match(models.signature_of(self.picked), info).indices
-        return assemble.make_pipeline(self.experiment, self.config, source, info, None, found, rows=8192)
+        calibrated = self.states.get(piece.whose)
+        self.pipeline = assemble.make_pipeline(
+            self.experiment, self.running, source, info, None, found, rows=8192, calibrated=calibrated
+        )
+        return self.pipeline
 
     def _keep(self, pipeline: Pipeline) -> int:
         """Windows that a marker may come late for."""
@@ -214,31 +263,74 @@ class _Harvest:
                     f"{self.config.name}: {piece.recording.name}, minute {minute}, {len(self.moments)} trials"
                 )
 
-    def _add(
-        self,
-        gathered: Sequence[Gathered[tuple[int, int, Samples]]],
-        apart: Sequence[tuple[int, int, Samples]],
-        number: int,
-        rate: float,
-    ) -> None:
+    def _add(self, placing: _Placing, gathered: Sequence[Gathered[Cut]], apart: Sequence[Cut]) -> None:
         idle = self.experiment.idle
         if idle is None:
             for trial in gathered:
-                self._add_trial([samples for _, _, samples in trial.items], trial.truth, number, trial.first / rate)
+                if placing.pipeline.hop is None:
+                    within = None
+                else:  # a sliding window may begin anywhere where it lies wholly within its trial
+                    within = (trial.first, trial.last)
+                rows = [placing.place(cut, within) for cut in trial.items]
+                self._add_trial(placing, rows, trial.truth, trial.marker.label, trial.first)
             return
         truth = Truth(stretches([(trial.first, trial.last, trial.truth) for trial in gathered], idle))
-        sorted_in: dict[int, list[Samples]] = {}
-        for start, stop, samples in apart:
+        markers = {trial.first: trial.marker.label for trial in gathered}
+        sorted_in: dict[int, list[Cut]] = {}
+        for start, stop in apart:
             if (stretch := truth.majority(start, stop)) is not None:
-                sorted_in.setdefault(stretch.trial, []).append(samples)
-        for k, windows in sorted(sorted_in.items()):
-            self._add_trial(windows, truth.stretches[k].label, number, truth.stretches[k].begin / rate)
+                sorted_in.setdefault(stretch.trial, []).append((start, stop))
+        for k, cuts in sorted(sorted_in.items()):
+            stretch = truth.stretches[k]
+            rows = [placing.place_by_majority(cut, truth, stretch.label) for cut in cuts]
+            label = "" if stretch.label == idle else markers.get(stretch.begin, "")
+            self._add_trial(placing, rows, stretch.label, label, stretch.begin)
 
-    def _add_trial(self, windows: Sequence[Samples], label: int, number: int, seconds: float) -> None:
-        self.windows.extend(windows)
-        self.labels.extend([label] * len(windows))
-        self.trial_of.extend([len(self.moments)] * len(windows))
-        self.moments.append((float(number), seconds))
+    def _add_trial(
+        self, placing: _Placing, rows: Sequence[tuple[int, int, int]], label: int, marker: str, first: int
+    ) -> None:
+        trial = len(self.moments)
+        self.rows.extend((placing.number, *row, label, trial) for row in rows)
+        self.moments.append((float(placing.number), first / placing.pipeline.info.rate))
+        self.markers.append(marker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """Where windows of one signal may begin: it holds samples ``[first, stop)`` of what came out of ``pipeline``."""
+
+    pipeline: Pipeline
+    number: int
+    first: int
+    stop: int
+
+    def place(self, cut: Cut, within: Cut | None) -> tuple[int, int, int]:
+        """Start, lowest and highest start of the window ``cut``, as rows of the signal, ``within`` a stretch.
+
+        Without one, as for windows locked to markers, it may be moved by its own length.
+        """
+        start, stop = cut
+        length = stop - start
+        first, last = within if within is not None else (start - length, stop + length)
+        lowest, highest = max(first, self.first), min(last, self.stop) - length
+        if highest < start or lowest > start or self.pipeline.holes.between(lowest, highest + length):
+            lowest = highest = start
+        return start - self.first, lowest - self.first, highest - self.first
+
+    def place_by_majority(self, cut: Cut, truth: Truth, label: int) -> tuple[int, int, int]:
+        """As `place`, by half a hop to either side where that leaves the window's majority what it is."""
+        start, stop = cut
+        half = (self.pipeline.hop or 0) // 2
+        bounds = [truth.majority(start + by, stop + by) for by in (-half, half)]
+        same = all(stretch is not None and stretch.label == label for stretch in bounds)
+        return self.place(cut, (start - half, stop + half) if same else cut)
+
+
+def _needed_from(piece: Piece, pipeline: Pipeline) -> int:
+    """First transformed sample that a window of ``piece``, moved or not, or its baseline may need."""
+    begins = math.floor(piece.start * pipeline.info.rate / pipeline.source_rate)
+    before = pipeline.length if pipeline.baseline is None else max(pipeline.length, -pipeline.baseline[0])
+    return max(pipeline.begun_at, begins - before - 1)
 
 
 def inside(window: Window, start: int, stop: int | None, pipeline: Pipeline) -> bool:

@@ -53,7 +53,7 @@ class StreamInfo:
     """What a stream is: enough to allocate for it, and to tell whether a model fits it.
 
     ``rate`` is the nominal sampling rate in Hz (> 0). ``bads`` names channels marked bad before the session.
-    ``notes`` are sentences a person should see, such as an assumed unit.
+    ``notes`` are sentences a person should see, such as an assumed unit. ``subject`` is whose it is, where that is known.
     """
 
     name: str
@@ -63,6 +63,7 @@ class StreamInfo:
     source_id: str = ""
     bads: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    subject: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

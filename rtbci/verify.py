@@ -174,7 +174,14 @@ class _Again:
             adapted = self._go_back(origin)
             fitted = assemble.fit_to_stream(self.model, info)
             pipeline = assemble.make_pipeline(
-                self.experiment, self.config, source, info, fitted.model.decoder, fitted.channels, origin=origin
+                self.experiment,
+                self.config,
+                source,
+                info,
+                fitted.model.decoder,
+                fitted.channels,
+                origin=origin,
+                calibrated=fitted.model.calibrated,
             )
             pipeline.go_on_adapting(adapted, self.order)
             for key, window in self._windows(pipeline, wanted):

@@ -52,7 +52,10 @@ def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info:
     # enough for one window, wherever a marker in its middle puts it, plus whatever a transform holds back
     reach = 3 * config.window + 2 * abs(config.offset) + 2 * (config.baseline or 0.0) + 1.0
     noise = _Noise(info, int(reach * info.rate) + 64, label)
-    pipeline = assemble.make_pipeline(experiment, config, noise, info, fitted.model.decoder, fitted.channels)
+    model = fitted.model
+    pipeline = assemble.make_pipeline(
+        experiment, config, noise, info, model.decoder, fitted.channels, calibrated=model.calibrated
+    )
     decided = 0
     try:
         while decided < 3:

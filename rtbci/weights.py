@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtbci.asking import blamed_on, name_of
 from rtbci.errors import ModelError
@@ -48,11 +49,16 @@ def to_bytes(decoder: Decoder, what: str) -> bytes:
         dumped: bytes = skops.io.dumps(decoder.estimator)
         _untrusted_types(dumped, decoder, what)
         return dumped
-    from safetensors.numpy import save
-
     assert isinstance(decoder, Saves)
     with blamed_on(f"{what}: {name_of(decoder)}.arrays"):
         given: object = decoder.arrays()
+    return arrays_to_bytes(given, what)
+
+
+def arrays_to_bytes(given: object, what: str) -> bytes:
+    """Arrays by name as safetensors has them. Raises ModelError, beginning with ``what``, for anything else."""
+    from safetensors.numpy import save
+
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise ModelError(f"{what}: arrays() gave a {type(given).__name__}; numeric arrays by name would be right")
     # in C order, and copied with np.array: ascontiguousarray would give a scalar an axis
@@ -66,17 +72,22 @@ def to_bytes(decoder: Decoder, what: str) -> bytes:
     return saved
 
 
+def arrays_from_bytes(data: bytes, what: str) -> dict[str, NDArray[Any]]:
+    """What `arrays_to_bytes` was given. Raises ModelError, beginning with ``what``, for damaged ``data``."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(data))
+    except SafetensorError as error:
+        raise ModelError(f"{what}: its arrays are damaged ({error}); train it again") from error
+
+
 def from_bytes(decoder: Decoder, data: bytes, what: str) -> None:
     """Make ``decoder`` the one that `to_bytes` gave ``data`` for. Raises ModelError, or the decoder's DecoderError."""
     if kind_of(decoder, what) == ARRAYS:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
         assert isinstance(decoder, Saves)
-        try:
-            arrays = dict(load(data))
-        except SafetensorError as error:
-            raise ModelError(f"{what}: its arrays are damaged ({error}); train it again") from error
+        arrays = arrays_from_bytes(data, what)
         with blamed_on(f"{name_of(decoder)}.restore"):
             decoder.restore(arrays)
         return

@@ -157,6 +157,7 @@ class Worker:
             self.fitted.model.decoder,
             self.fitted.channels,
             origin=source.index,
+            calibrated=self.fitted.model.calibrated,
         )
         newest = decisions.newest()
         if newest is not None:

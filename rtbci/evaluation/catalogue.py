@@ -2,7 +2,7 @@
 
 ::
 
-    S001R06.edf, sub-01_ses-02_run-3_eeg.vhdr     a recording; its name says whose (`rtbci.evaluation.naming`)
+    S001R06.edf, sub-01_ses-02_run-3_eeg.vhdr     a recording; its name says whose (`rtbci.naming`)
     sessions/2026-11-23_21-54-03_fists-or-feet    a session that rtbci recorded
     study/, study/sub-01, bids:study/sub-01       a BIDS dataset, or a part of one
     moabb:BNCI2014_001, moabb:BNCI2014_001/1,2    a dataset of MOABB, or some of its subjects
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from rtbci import config
 from rtbci.errors import SourceError
-from rtbci.evaluation.naming import Named, aligned, by_name, by_pattern, compiled, natural
 from rtbci.evaluation.nouns import Recorded
+from rtbci.naming import Named, aligned, by_name, by_pattern, compiled, natural
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.sources import bids
 from rtbci.sources.file import format_of

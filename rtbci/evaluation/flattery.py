@@ -24,7 +24,7 @@ from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation.nouns import Recorded
 from rtbci.interfaces import Source, Transform
 from rtbci.pipeline import aligned_empty
-from rtbci.training_set import TrainingSet, collect, source_of
+from rtbci.training_set import collect, source_of
 from rtbci.types import Marker, Samples, StreamInfo, Times, Window
 
 FOLDS = 5
@@ -121,7 +121,7 @@ def flattering(
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for train, test in folds.split(data.labels, data.labels):
         decoder = assemble.make_decoder(experiment, config)
-        training.fit(experiment, config, decoder, _only(data, train))
+        training.fit(experiment, config, decoder, data.only(train))
         for i in test:
             log_probs[i] = log_probs_of(decoder, _window(data.windows[i]), n_classes)
     trials = [np.flatnonzero(data.trial == k) for k in range(len(data.moments))]
@@ -133,10 +133,6 @@ def flattering(
         "windows": len(data.labels),
         "folds": n_folds,
     }
-
-
-def _only(data: TrainingSet, rows: NDArray[np.intp]) -> TrainingSet:
-    return replace(data, windows=data.windows[rows], labels=data.labels[rows], trial=data.trial[rows])
 
 
 def _window(samples: Samples) -> Window:

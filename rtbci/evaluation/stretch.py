@@ -13,6 +13,7 @@ from rtbci import model as models
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation.nouns import Stretch
 from rtbci.interfaces import Decoder, Source
+from rtbci.model import Calibrated
 from rtbci.pipeline import Pipeline
 from rtbci.replay import run
 from rtbci.report import DecisionHash, DecoderTally
@@ -28,10 +29,11 @@ ROWS = 8192
 
 @dataclass(frozen=True, slots=True)
 class OnePart:
-    """A fitted decoder, the stream it was fitted on, and the piece of a recording that it is to decide."""
+    """A fitted decoder, the stream it was fitted on, what its transforms begin with, and the piece that it is to decide."""
 
     decoder: Decoder
     signature: Signature
+    calibrated: Calibrated
     piece: Piece
 
 
@@ -74,7 +76,17 @@ def decide(experiment: Experiment, chosen: DecoderConfig, one: OnePart, digest: 
     info = source.open()
     try:
         channels = models.match(one.signature, info).indices
-        pipeline = assemble.make_pipeline(experiment, chosen, source, info, one.decoder, channels, rows=ROWS)
+        pipeline = assemble.make_pipeline(
+            experiment,
+            chosen,
+            source,
+            info,
+            one.decoder,
+            channels,
+            rows=ROWS,
+            calibrated=one.calibrated,
+            subject=one.piece.whose[0],
+        )
         begin = -(-one.piece.start * round(pipeline.info.rate * 1e6) // round(pipeline.source_rate * 1e6))
         if begin:
             pipeline.forget_before(begin - 1, 0)

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from rtbci import assemble, config, training
 from rtbci import model as models
+from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation import controls
 from rtbci.evaluation.nouns import Fold, Outcome, Part, Recorded, Stretch
 from rtbci.evaluation.stretch import OnePart, decide
 from rtbci.interfaces import Decoder, Saves
 from rtbci.report import DecisionHash
-from rtbci.training_set import Piece, TrainingSet, collect
+from rtbci.training import Gathered
+from rtbci.training_run import TrainingRun
+from rtbci.training_set import Piece
 
 Progress = Callable[[str], None]
 
@@ -73,13 +76,14 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
     assemble.limit_threads()
     experiment = config.loads(task.text, task.path)
     chosen = experiment.decoder(task.decoder)
-    data = collect(experiment, chosen, [_piece(part) for part in task.fold.train], progress)
+    gathered = training.gather(experiment, chosen, [_piece(part) for part in task.fold.train], progress)
+    data = gathered.data
     started = time.perf_counter()
     decoder = assemble.make_decoder(experiment, chosen)
-    training.fit(experiment, chosen, decoder, data)
+    training.fit(experiment, chosen, decoder, data, TrainingRun(say=lambda text: progress(f"{task.name} {text}")))
     fitted = time.perf_counter()
     digest = DecisionHash()
-    stretches = _decide(experiment, chosen, decoder, data, task.fold.test, digest)
+    stretches = _decide(experiment, chosen, decoder, gathered, task.fold.test, digest)
     done = time.perf_counter()
     progress(f"{task.name}: controls")
     return Outcome(
@@ -93,7 +97,7 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
         window=chosen.window,
         hop=chosen.hop,
         stretches=stretches,
-        shuffled=_shuffled(experiment, chosen, data, task),
+        shuffled=_shuffled(experiment, chosen, gathered, task),
         time_only=_time_only(data, stretches, task, experiment.idle),
         train_windows=len(data.labels),
         train_trials=len(data.moments),
@@ -105,18 +109,19 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
 
 
 def _piece(part: Part) -> Piece:
-    return Piece(part.recorded.path, part.start, part.stop)
+    recorded = part.recorded
+    return Piece(recorded.path, part.start, part.stop, recorded.subject, recorded.session)
 
 
 def _decide(
     experiment: Experiment,
     chosen: DecoderConfig,
     decoder: Decoder,
-    data: TrainingSet,
+    gathered: Gathered,
     parts: Sequence[Part],
     digest: DecisionHash,
 ) -> tuple[Stretch, ...]:
-    signature = models.signature_of(data.picked)
+    signature = models.signature_of(gathered.data.picked)
     learnt = dict(decoder.arrays()) if isinstance(decoder, Saves) else None
     stretches = []
     for part in parts:
@@ -124,25 +129,27 @@ def _decide(
             decoder = assemble.make_decoder(experiment, chosen)
             assert isinstance(decoder, Saves)
             decoder.restore({name: np.array(array) for name, array in learnt.items()})
-        stretches.append(decide(experiment, chosen, OnePart(decoder, signature, _piece(part)), digest))
+        stretches.append(
+            decide(experiment, chosen, OnePart(decoder, signature, gathered.calibrated, _piece(part)), digest)
+        )
     return tuple(stretches)
 
 
-def _shuffled(experiment: Experiment, chosen: DecoderConfig, data: TrainingSet, task: Task) -> NDArray[np.int64]:
+def _shuffled(experiment: Experiment, chosen: DecoderConfig, gathered: Gathered, task: Task) -> NDArray[np.int64]:
     """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing (labels leak)."""
-    frozen = replace(chosen, adapt=False)
+    frozen, data = replace(chosen, adapt=False), gathered.data
     per_trial = np.array([data.labels[data.trial == k][0] for k in range(len(data.moments))], np.int64)
     rows = []
     for k in range(task.shuffles):
         labels = controls.shuffle_labels(per_trial, task.seed + k)[data.trial]
         decoder = assemble.make_decoder(experiment, chosen)
-        training.fit(experiment, frozen, decoder, replace(data, labels=labels))
-        stretches = _decide(experiment, frozen, decoder, data, task.fold.test, DecisionHash())
+        training.fit(experiment, frozen, decoder, data.with_labels(labels))
+        stretches = _decide(experiment, frozen, decoder, gathered, task.fold.test, DecisionHash())
         rows.append([trial.answer for stretch in stretches for trial in stretch.trials])
     return np.array(rows, np.int64).reshape(len(rows), -1)
 
 
-def _time_only(data: TrainingSet, stretches: Sequence[Stretch], task: Task, idle: int | None) -> NDArray[np.int64]:
+def _time_only(data: Calibration, stretches: Sequence[Stretch], task: Task, idle: int | None) -> NDArray[np.int64]:
     """Answers (n_trials,) of a control that knows of a trial only when it comes; -1 for idle, which it is not asked about.
 
     (That idle follows every trial is how idle is made, and gives nothing away.)

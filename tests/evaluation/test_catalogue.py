@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rtbci.errors import ConfigError, RtbciError, SourceError
 from rtbci.evaluation.catalogue import find
-from rtbci.evaluation.naming import aligned, by_name, natural
+from rtbci.naming import aligned, by_name, natural
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.sources.file import open_reader
 
