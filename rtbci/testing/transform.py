@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.calibration import Calibration
 from rtbci.errors import TransformError
-from rtbci.interfaces import Transform
+from rtbci.interfaces import Calibrates, Transform
+from rtbci.testing.calibrating import Arrays, CalibrateCheck, some_windows
 from rtbci.testing.contract import ContractError, apart, require, require_methods, same_bytes
 from rtbci.types import Channel, Samples, StreamInfo, Times
 
@@ -35,8 +37,11 @@ def check_transform(
     n_samples: int = 2000,
     refuses: Sequence[StreamInfo] = (),
     samples: Samples | None = None,
+    calibration: Calibration | None = None,
 ) -> TransformReport:
     """Check that ``make()`` gives transforms that rtbci can run live and replay to the bit.
+
+    One that `rtbci.interfaces.Calibrates` must do so without a calibration and again with one, which a model file can keep.
 
     Parameters
     ----------
@@ -45,6 +50,7 @@ def check_transform(
     n_samples : length of the noise that is sent through, at most that of ``samples``.
     refuses : streams on which ``start`` must raise TransformError, such as one with a rate that is too low.
     samples : (n_samples, n_channels) float32 to send through instead of noise.
+    calibration : windows of the stream that it is calibrated on; windows of ``samples`` where None.
 
     Raises
     ------
@@ -57,6 +63,8 @@ def check_transform(
     report = trial.check_chunks()
     trial.check_start_again()
     trial.check_resume()
+    if isinstance(trial.transform, Calibrates):
+        trial.check_calibration(calibration or some_windows(info, trial.samples))
     return report
 
 
@@ -68,6 +76,7 @@ class _Trial:
         noise = self.rng.standard_normal((n_samples, info.n_channels)).cumsum(axis=0) + 100.0
         self.samples = noise.astype(np.float32) if samples is None else np.ascontiguousarray(samples)
         self.times = 1000.0 + np.arange(len(self.samples)) / info.rate
+        self.restored: Callable[[], Any] | None = None
         self.transform = make()
         self.name = type(self.transform).__name__
         require_methods(self.transform, self.name, ("start", "transform", "resume"), "Transform")
@@ -119,7 +128,8 @@ class _Trial:
         again, _ = self._run(fresh, [len(self.samples)])
         require(
             same_bytes(first, again),
-            f"{self.name} remembered the past over start() ({apart(first, again)}); start() must forget all state",
+            f"{self.name} remembered the past over start() ({apart(first, again)}); start() must forget all state"
+            f"{' but what was restored' if self.restored else ''}",
         )
 
     def check_resume(self) -> None:
@@ -145,10 +155,47 @@ class _Trial:
             f"{self.name} depends on how samples are chunked after resume() ({apart(first, chunked)}); it must not",
         )
 
+    def check_calibration(self, calibration: Calibration) -> None:
+        """What `rtbci.interfaces.Calibrates` asks for; then, with a calibration, once more all that a transform must do."""
+        check = CalibrateCheck(self.make, self.name, calibration)
+        learnt = check.check()
+        whole = [len(self.samples)]
+        plain, _ = self._run(self._fresh(), whole)
+        calibrated = check.calibrated()
+        calibrated.start(self.info)
+        wanted, _ = self._run(calibrated, whole)
+        check.require_same(
+            check.arrays_of(calibrated),
+            learnt,
+            "changed when the transform was started and run",
+            "they are what calibrate() learnt, whatever start() forgets and samples teach",
+        )
+        self._check_restored(check, learnt, wanted, plain)
+
+    def _check_restored(self, check: CalibrateCheck, learnt: Arrays, wanted: Samples, plain: Samples) -> None:
+        name = self.name
+        self.restored = lambda: check.restored(learnt)
+        self.name = f"{name} (restored)"
+        got, _ = self._run(self._fresh(), [len(self.samples)])
+        require(
+            same_bytes(got, wanted),
+            f"{name} gave something else after restore() and start() than after calibrate() and start() "
+            f"({apart(got, wanted)}); arrays() must hold all that calibrate() learnt, in full precision",
+        )
+        require(
+            not same_bytes(got, plain),
+            f"{name} gave the same samples with what it was calibrated with as without; start() must forget all but that "
+            "(samples= gives others, where it shows on some only)",
+        )
+        self.check_chunks()
+        self.check_start_again()
+        self.check_resume()
+        self.restored, self.name = None, name
+
     # ------------------------------------------------------------------ running
 
     def _fresh(self) -> Transform:
-        transform: Transform = self.make()
+        transform: Transform = self.make() if self.restored is None else self.restored()
         transform.start(self.info)
         return transform
 

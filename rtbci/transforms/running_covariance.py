@@ -97,6 +97,11 @@ class RunningCovariance:
         self._summed = False
         self._updates = 0
 
+    def pass_over(self, n: int) -> None:
+        """``n`` samples come that no covariance will be asked of. Indices go on counting."""
+        self.index += n
+        self.forget()
+
     def hops(self, samples: Samples) -> Iterator[tuple[int, int, bool]]:
         """Take ``samples`` (n, n_channels) float32, cut where a hop ends; the caller must go through all pieces.
 
@@ -128,6 +133,18 @@ class RunningCovariance:
         """
         centred_covariance(self._gram, self._total, self.length, self._covariance)
         return self._covariance
+
+    def mean(self) -> NDArray[np.float64]:
+        """(n_channels,) float64, units of the samples: the mean of the window whose `covariance` may be asked for."""
+        mean = aligned_zeros(self._offset.shape)
+        mean_of_rows(self._rows, self.index - self.length, self.length, mean)
+        return mean
+
+    def deviations(self) -> NDArray[np.float64]:
+        """(length, n_channels) float64, units of the samples: that window's samples less their mean, in order of time."""
+        moved = aligned_zeros((self.length, len(self._offset)))
+        move_rows(self._rows, self.index - self.length, self.length, self.mean(), moved)
+        return moved
 
     def _slide(self) -> None:
         on_grid = self.index // self.hop % self._every == 0

@@ -139,3 +139,25 @@ def test_only_good_channels_measured_on_the_brain_count():
     assert brain_columns(info).tolist() == [0, 4]
     with pytest.raises(TransformError, match=r"no good channel measured on the brain, its kinds are \['eog'\]"):
         brain_columns(StreamInfo("s", 100.0, (Channel("E", "eog"),)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(length=st.integers(2, 40), hop=st.integers(1, 40), passed=st.integers(0, 100), lengths=chunkings())
+def test_the_window_itself_can_be_asked_for_and_samples_passed_over(length, hop, passed, lengths):
+    hop = min(hop, length)
+    samples = noise(300, 3, offset=50.0)
+    running = RunningCovariance(3, length, hop)
+    running.pass_over(passed)
+    first, i, seen = passed, 0, 0
+    while first < len(samples):
+        last = min(len(samples), first + lengths[i % len(lengths)])
+        for _, _, whole in running.hops(samples[first:last]):
+            if whole:
+                window = samples[running.index - length : running.index].astype(np.float64)
+                np.testing.assert_allclose(running.mean(), window.mean(axis=0), rtol=1e-12)
+                np.testing.assert_allclose(running.deviations(), window - window.mean(axis=0), rtol=0, atol=1e-9)
+                assert running.index - length >= passed
+                seen += 1
+        first, i = last, i + 1
+    assert running.index == len(samples)
+    assert seen == len([k for k in range(hop, 301, hop) if k - length >= passed])
