@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError, RtbciError
-from rtbci.interfaces import Decoder
+from rtbci.interfaces import Decoder, Joins
 from rtbci.types import Window
 
 
@@ -49,21 +49,43 @@ def log_probs_of(decoder: Decoder, window: Window, n_classes: int) -> NDArray[np
     DecoderError
         When it raises something, or what it returned is anything else.
     """
-    name = name_of(decoder)
-    with blamed_on(f"{name}.predict"):
+    name = f"{name_of(decoder)}.predict"
+    with blamed_on(name):
         said: object = decoder.predict(window)
+    return _log_probs(said, name, n_classes)
+
+
+def log_probs_joined(
+    first: Joins, others: Sequence[Decoder], windows: Sequence[Window], n_classes: int
+) -> list[NDArray[np.float64]]:
+    """What ``first`` and ``others`` say, in one batch, of ``windows``, one for each: as `log_probs_of` gives it.
+
+    Raises
+    ------
+    DecoderError
+        When ``first`` raises something, or what it returned is not log-probabilities for each window.
+    """
+    name = f"{name_of(first)}.predict_joined"  # type: ignore[arg-type]
+    with blamed_on(name):
+        said: object = first.predict_joined(others, windows)
+        answers = list(said) if isinstance(said, Iterable) else []
+    if len(answers) != len(windows):
+        came = f"{len(answers)} answers" if isinstance(said, Iterable) else f"a {type(said).__name__}"
+        raise DecoderError(f"{name} returned {came} for {len(windows)} windows; it must return one for each")
+    return [_log_probs(answer, name, n_classes) for answer in answers]
+
+
+def _log_probs(said: object, name: str, n_classes: int) -> NDArray[np.float64]:
     try:
         result = np.asarray(said, np.float64)
     except (TypeError, ValueError):
         result = np.empty(0)
     if result.shape != (n_classes,):
         came = f"an array of shape {said.shape}" if isinstance(said, np.ndarray) else f"a {type(said).__name__}"
-        raise DecoderError(
-            f"{name}.predict returned {came}; it must return ({n_classes},) log-probabilities, one per class"
-        )
+        raise DecoderError(f"{name} returned {came}; it must return ({n_classes},) log-probabilities, one per class")
     if not np.isfinite(result).all() or abs(float(np.exp(result).sum()) - 1.0) > 1e-6:
         raise DecoderError(
-            f"{name}.predict returned {np.array2string(result, precision=4)}; "
+            f"{name} returned {np.array2string(result, precision=4)}; "
             "it must return finite logarithms of probabilities that sum to 1"
         )
     return result

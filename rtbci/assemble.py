@@ -17,6 +17,7 @@ from rtbci import model as models
 from rtbci import plugins
 from rtbci.asking import blamed_on, name_of
 from rtbci.config import DecoderConfig, Experiment
+from rtbci.devices import use_device
 from rtbci.errors import ConfigError, DecoderError, ModelMismatch, TransformError
 from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Source, Transform
 from rtbci.learning import require_adapts
@@ -160,17 +161,25 @@ def default_channels(info: StreamInfo, config: DecoderConfig) -> tuple[int, ...]
     return tuple(kept)
 
 
-def check(experiment: Experiment, config: DecoderConfig, info: StreamInfo, channels: tuple[int, ...]) -> StreamInfo:
-    """Start every transform on the stream once; say what the windows will be made of.
+def check(
+    experiment: Experiment,
+    config: DecoderConfig,
+    info: StreamInfo,
+    channels: tuple[int, ...],
+    calibrated: Calibrated | None = None,
+) -> StreamInfo:
+    """Start every transform on the stream once, from what it was ``calibrated`` with; say what the windows will be made of.
 
     Raises
     ------
     ConfigError
         When a transform cannot work on this stream, or the window is shorter than a filter's warm-up or two samples.
+    ModelMismatch
+        As `make_transforms`.
     """
     out = replace(info, channels=tuple(info.channels[i] for i in channels))
     table = where(experiment, f'[[decoder]] "{config.name}"')
-    for number, transform in enumerate(make_transforms(experiment, config), 1):
+    for number, transform in enumerate(make_transforms(experiment, config, calibrated), 1):
         try:
             out = transform.start(out)
         except TransformError as error:
@@ -232,12 +241,14 @@ def make_pipeline(
     rows: int = 4096,
     calibrated: Calibrated | None = None,
     subject: str = "",
+    batched: bool = False,
 ) -> Pipeline:
     """The pipeline of one decoder on an opened ``source``; checks everything that can be checked before it runs.
 
     ``calibrated`` is what its transforms begin with. ``subject`` says whose the stream is, where the experiment does not.
+    ``batched`` is as for `rtbci.pipeline.Pipeline`.
     """
-    check(experiment, config, info, channels)
+    check(experiment, config, info, channels, calibrated)
     if decoder is not None:
         check_adapts(experiment, config, decoder)
     pipeline = Pipeline(
@@ -248,6 +259,7 @@ def make_pipeline(
         decoder,
         origin=origin,
         rows=rows,
+        batched=batched,
     )
     if decoder is not None and isinstance(decoder, KnowsStream):
         table = where(experiment, f'[[decoder]] "{config.name}"')
@@ -266,8 +278,12 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def load_models(experiment: Experiment, path: Path, names: Sequence[str] | None = None) -> dict[str, Model]:
+def load_models(
+    experiment: Experiment, path: Path, names: Sequence[str] | None = None, device: str | None = None
+) -> dict[str, Model]:
     """The models of the experiment's decoders from file ``path``; plugins are imported here.
+
+    With ``device``, decoders that use one are to run on it, whatever the experiment says.
 
     Raises
     ------
@@ -281,13 +297,15 @@ def load_models(experiment: Experiment, path: Path, names: Sequence[str] | None 
             raise ModelMismatch(f'{path} has no model for decoder "{name}"; it has {", ".join(manifest) or "none"}')
         # before anything is made of it: what a file names must be what the experiment names
         check_against(experiment, experiment.decoder(name), manifest[name], path)
-    loaded = models.load(path, lambda use, args: _remake(experiment, use, args), wanted)
+    loaded = models.load(path, lambda use, args: _remake(experiment, use, args, device), wanted)
     return {name: loaded[name] for name in wanted}
 
 
-def _remake(experiment: Experiment, use: str, args: Any) -> Decoder:
+def _remake(experiment: Experiment, use: str, args: Any, device: str | None) -> Decoder:
     made = plugins.make("decoders", use, args, base_of(experiment), f'model of "{use}"')
     decoder: Decoder = _as(Decoder, made, use)
+    if device is not None:
+        use_device(decoder, device)
     return decoder
 
 

@@ -8,7 +8,7 @@ are asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -68,7 +68,7 @@ class Calibration:
     Attributes
     ----------
     info, picked : the stream as it comes out of the transforms, and as it goes in.
-    classes : names of the classes; labels are their indices.
+    classes, class_labels : names of the classes, whose indices are the labels of windows, and the marker labels of each.
     signals : the recordings, in the order in which they were made.
     places : the windows; a window that a trial holds several times over, hop by hop, has a row for each.
     n_samples : length of a window.
@@ -76,20 +76,22 @@ class Calibration:
     moments : (n_trials, 2) float64, for each trial the number of its recording and seconds of signal from that recording's
         begin to the trial's.
     baseline : the stretch, in samples from the begin of a window that was not moved, whose channel means are subtracted.
+    locked : whether windows are locked to the marker that begins their trial; otherwise they slide through it.
     without_data : trials that had no whole window.
     """
 
     info: StreamInfo
     picked: StreamInfo
     classes: tuple[str, ...]
+    class_labels: tuple[tuple[str, ...], ...]
     signals: tuple[Signal, ...]
     places: Places
     n_samples: int
     markers: tuple[str, ...]
     moments: NDArray[np.float64]
     baseline: tuple[int, int] | None = None
+    locked: bool = False
     without_data: int = 0
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def labels(self) -> Indices:
@@ -164,7 +166,8 @@ class Calibration:
         places = Places(np.zeros(n, np.int64), start, start, start, labels, np.arange(n, dtype=np.int64))
         moments = np.stack([np.zeros(n), start / info.rate], axis=1)
         markers = tuple(names[k] for k in labels)
-        return cls(info, info, names, (Signal(rows, "windows"),), places, n_samples, markers, moments)
+        signals, own = (Signal(rows, "windows"),), tuple((name,) for name in names)
+        return cls(info, info, names, own, signals, places, n_samples, markers, moments, locked=True)
 
 
 def means(samples: Samples) -> Samples:

@@ -21,8 +21,10 @@ from rtbci.experiment import (
 )
 
 _TOP = ("name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session")
-_OWN = ("name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt")
-_OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows"})
+_OWN = (
+    "name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt", "worker",
+)  # fmt: skip
+_OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows", "workers"})
 """Sensible names of a decoder's own arguments that look like a slip in one of ours."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CLOSE = 0.82  # "windwo" and "offest" score 0.83 against ours, "n_windows" 0.80
@@ -191,6 +193,14 @@ def _decoders(top: Table, trial: Trial) -> tuple[DecoderConfig, ...]:
         if any(config.name == other.name for other in found):
             table.wrong("name", f'two decoders have it; another such as "{config.name}-{i + 1}" would be right')
         found.append(config)
+    alone = {config.name for config in found if config.worker is None}
+    for config, values in zip(found, entries, strict=True):
+        if config.worker in alone:
+            Table(values, f'[[decoder]] "{config.name}"', top.problems).wrong(
+                "worker",
+                f'is the name of a decoder that has a worker of its own; worker = "{config.worker}" there too, or another '
+                "name, would be right",
+            )
     return tuple(found)
 
 
@@ -226,13 +236,26 @@ def _decoder(table: Table, trial: Trial) -> DecoderConfig:
     adapt = table.values.get("adapt", False)
     if not isinstance(adapt, bool):
         table.wrong("adapt", f"{kind_of(adapt)} came; true or false would be right")
+    worker = _worker(table)
     args = table.arguments(_OWN)
     for key in args:
         near = did_you_mean(key, _OWN, _CLOSE)
         if near and key not in _OTHER_WORDS and not any(f'"{word}"' in near for word in table.lacks):
             table.wrong(key, f"is not known here{near} the keys are {names(_OWN)}, and the decoder's own arguments")
     steps = _transforms(table)
-    return DecoderConfig(name, use, window, hop, steps, args, lock, offset, baseline, model, deadline, bool(adapt))
+    return DecoderConfig(
+        name, use, window, hop, steps, args, lock, offset, baseline, model, deadline, bool(adapt), worker
+    )
+
+
+def _worker(table: Table) -> str | None:
+    if "worker" not in table.values:
+        return None
+    name = table.values["worker"]
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return name
+    table.wrong("worker", 'is no name of a worker; letters, digits, "_" and "-", such as "nets", would be right')
+    return None
 
 
 def _transforms(table: Table) -> tuple[Component, ...]:
@@ -268,6 +291,7 @@ def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
         "deadline": None if config.deadline is None else float(config.deadline),
         "model": None if config.model is None else str(config.model),
         "adapt": config.adapt,
+        "worker": config.worker,
         **_arguments(config.args, _OWN),
         "transforms": [_component_table(step) for step in config.transforms],
     }

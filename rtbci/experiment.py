@@ -36,6 +36,7 @@ class DecoderConfig:
     model : model file for a live session, as written: relative to the experiment file (`Experiment.resolve`).
     deadline : seconds that one decision may take before the worker is restarted, or None for the worker's own measure.
     adapt : whether it goes on learning while it runs, from the trials of a session as they end.
+    worker : name of the process that decides for it in a session, which others may share; None for one of its own.
     """
 
     name: str
@@ -50,6 +51,12 @@ class DecoderConfig:
     model: Path | None = None
     deadline: float | None = None
     adapt: bool = False
+    worker: str | None = None
+
+    @property
+    def process(self) -> str:
+        """How the process that decides for it in a session is called: as its worker, or as itself."""
+        return self.name if self.worker is None else self.worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,16 +185,19 @@ class UsesDevice(Protocol):
 
     Attributes
     ----------
-    device : what it runs on, in words, such as "cpu, 1 thread" or "cuda:0 (NVIDIA H100)": valid once it was restored and
+    runs_on : in words, such as "cpu, 1 thread" or "cuda:0 (NVIDIA H100)": valid once it was restored and
         prepared. Decisions that were made on the same device, one by one, are the same bits.
     tolerance : how far a log-probability may differ when windows are decided in batches, or on another device.
     """
 
-    device: str
+    runs_on: str
     tolerance: float
 
     def use_device(self, device: str) -> None:
-        """Run on ``device`` ("cpu") from the next ``prepare`` on, whatever the constructor was told."""
+        """Run on ``device`` ("cpu") from the next ``prepare`` on, whatever the constructor was told.
+
+        It is called before ``restore``, and only notes what is wanted.
+        """
         ...
 
 
@@ -203,7 +206,10 @@ class Joins(Protocol):
     """A decoder that can decide its window in one batch with windows of other decoders of its kind."""
 
     def joins(self, other: object) -> bool:
-        """Whether a batch may hold windows of both, and that is faster here: shapes and device are the same."""
+        """Whether a batch may hold windows of both, and that is faster here: shapes and device are the same.
+
+        A worker asks once, when all of its decoders are prepared.
+        """
         ...
 
     def predict_joined(self, others: Sequence[Any], windows: Sequence[Window]) -> Sequence[NDArray[np.float64]]:

@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 
-from rtbci.errors import DecoderError, ModelError
+from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.interfaces import Decoder
 from rtbci.weights import from_bytes, to_bytes
 
@@ -61,6 +61,8 @@ def read(path: Path, decoder: Decoder) -> int:
         raise ModelError(f"{path} is damaged (its SHA-256 is not the one it was written with)")
     try:
         from_bytes(decoder, data, str(path))
+    except DeviceLost:
+        raise
     except DecoderError as error:
         raise ModelError(f"{path}: {error}") from error
     return adapted

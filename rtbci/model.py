@@ -26,7 +26,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from rtbci.errors import DecoderError, ModelError
+from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
 from rtbci.interfaces import Decoder
 from rtbci.model_entry import Calibrated, Model, describe, from_entry, make
@@ -48,6 +48,7 @@ __all__ = [
     "read_arrays",
     "read_manifest",
     "save",
+    "save_arrays",
     "sha256",
     "signature_of",
 ]
@@ -86,7 +87,27 @@ def save(path: Path, models: Mapping[str, Model]) -> None:
         if model.calibrated:
             flat = {f"{n}.{key}": value for n, arrays in model.calibrated.items() for key, value in arrays.items()}
             members.append((f"{name}/{TRANSFORMS}", arrays_to_bytes(flat, what)))
-    manifest = {"format": FORMAT, "version": VERSION, "models": [describe(model) for model in models.values()]}
+    _write(path, [describe(model) for model in models.values()], members)
+
+
+def save_arrays(path: Path, like: Path, arrays: Mapping[str, Mapping[str, NDArray[Any]]], **about: Any) -> None:
+    """Write to ``path`` what is in the file ``like``, with other ``arrays`` for the decoders named.
+
+    Nothing is made of it, so no plugin is imported. ``about`` goes into the entries of these decoders. Raises ModelError.
+    """
+    check_writable(path)
+    with _opened(like) as archive:
+        entries = _manifest(archive, like)
+        members = [(name, _read(archive, name, like)) for name in archive.namelist() if name != MANIFEST]
+    for name, values in arrays.items():
+        entries[name] = {**entries[name], **about}
+        data = arrays_to_bytes(values, f'{path}: model "{name}"')
+        members = [(member, data if member == f"{name}/{ARRAYS}" else old) for member, old in members]
+    _write(path, list(entries.values()), members)
+
+
+def _write(path: Path, entries: Sequence[Mapping[str, Any]], members: Sequence[tuple[str, bytes]]) -> None:
+    manifest = {"format": FORMAT, "version": VERSION, "models": list(entries)}
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     try:
         handle, scratch = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -260,5 +281,7 @@ def _restore(decoder: Decoder, archive: zipfile.ZipFile, path: Path, name: str, 
         )
     try:
         from_bytes(decoder, _read(archive, f"{name}/{kind}", path), what)
+    except DeviceLost:
+        raise
     except DecoderError as error:
         raise ModelError(f"{what}: {error}") from error

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rtbci.asking import log_probs_of
 from rtbci.batches import Batch, log_probs_of_many
 from rtbci.cutting import HISTORY_SECONDS, Cutter, aligned_empty
+from rtbci.devices import tolerance_of
 from rtbci.evidence import Evidence
 from rtbci.intake import KnowsArrivals
 from rtbci.interfaces import Decoder, PredictsMany, Source, Transform
@@ -48,6 +49,8 @@ class Pipeline(Cutter):
     transforms : in order; they are started here.
     decoder : fitted, or None where only windows are wanted (training).
     rows : samples that one `ingest` takes at most.
+    batched : whether a decoder that has a tolerance (`rtbci.interfaces.UsesDevice`) may answer batches within it; every
+        other one answers them to the bit, and is asked so anyway.
 
     Attributes
     ----------
@@ -70,9 +73,11 @@ class Pipeline(Cutter):
         *,
         origin: int = 0,
         rows: int = 4096,
+        batched: bool = False,
     ) -> None:
         super().__init__(source, info, plan, transforms, origin=origin, rows=rows)
         self.decoder = decoder
+        self.batched = batched
         self.paced = True
         rate = self.info.rate
         step = self.length if self.hop is None else self.hop
@@ -123,6 +128,12 @@ class Pipeline(Cutter):
         """Whether many windows may be decided at once: `cuts_batches`, and the decoder is the same for all of them."""
         return self.cuts_batches and self._learner is None
 
+    @property
+    def batch_tolerance(self) -> float:
+        """How far log-probabilities may differ from those of a decoder that is asked window by window; 0: not by a bit."""
+        asks_many = self.takes_batches and self.batched and not self.paced and isinstance(self.decoder, PredictsMany)
+        return tolerance_of(self.decoder) if asks_many else 0.0
+
     def next_window(self) -> Window | None:
         """The next window that is complete and touches no hole; its samples stand until the next call."""
         self._began = self.source.now()
@@ -148,15 +159,22 @@ class Pipeline(Cutter):
         if self._learner is not None and (adapted is None or self.adapted < adapted):
             self._gather(window.stop - 1)
             self._learner.learn(window.stop, adapted)
+        window = self.with_fresh(window)
+        return self.conclude(window, log_probs_of(self.decoder, window, len(self.plan.classes)))
+
+    def with_fresh(self, window: Window) -> Window:
+        """``window``, which says how many of its samples no window before it has seen."""
+        new = self.length if window.marker is not None else min(self.length, window.stop - self._newest_stop)
+        return replace(window, fresh=new)
+
+    def conclude(self, window: Window, log_probs: NDArray[np.float64]) -> Decision:
+        """The decision on ``window`` (of `with_fresh`), of which the decoder has said ``log_probs`` (n_classes,) float64."""
         event = window.marker is not None
         after_hole = self.holes.separate(self._newest_stop, window.start)
         if event or after_hole:
             self.evidence.reset()
-        fresh = self.length if event else min(self.length, window.stop - self._newest_stop)
         self._newest_stop = window.stop
-        window = replace(window, fresh=fresh)
-        log_probs = log_probs_of(self.decoder, window, len(self.plan.classes))
-        evidence, claimed = self.evidence.add(log_probs, fresh)
+        evidence, claimed = self.evidence.add(log_probs, window.fresh)
         (ready,), (flags,) = (x.tolist() for x in self._ready(np.array([window.time]), np.array([window.arrival])))
         flags += AFTER_GAP * after_hole + EVENT * event
         if claimed < 0:
@@ -179,7 +197,7 @@ class Pipeline(Cutter):
             marker_time=window.marker.time if window.marker else math.nan,
             adapted=self.adapted,
         )
-        self.trials.add(decision.start, decision.stop, (decision, fresh))
+        self.trials.add(decision.start, decision.stop, (decision, window.fresh))
         return decision
 
     def _ready(self, times: Times, arrivals: Times) -> tuple[Times, NDArray[np.int64]]:
@@ -191,7 +209,7 @@ class Pipeline(Cutter):
         return np.full(len(times), now), LATE * (now - times > allowed)
 
     def decode_many(self, batch: Batch) -> list[Decision]:
-        """Decide the windows of ``batch`` as `decode` would one by one, to the bit.
+        """Decide the windows of ``batch`` as `decode` would one by one: to the bit, or within `batch_tolerance`.
 
         Raises
         ------
@@ -227,7 +245,7 @@ class Pipeline(Cutter):
         """Log-probabilities (n_windows, n_classes) of ``batch``, from a decoder that takes batches or one by one."""
         assert self.decoder is not None
         n_classes = len(self.plan.classes)
-        if isinstance(self.decoder, PredictsMany):
+        if isinstance(self.decoder, PredictsMany) and (self.batched or tolerance_of(self.decoder) == 0.0):
             return log_probs_of_many(self.decoder, batch, n_classes)
         log_probs = np.empty((len(batch.starts), n_classes))
         for i, start in enumerate(batch.starts.tolist()):

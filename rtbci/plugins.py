@@ -75,7 +75,7 @@ def _plugin(kind: str, entry: EntryPoint) -> Plugin:
 
 
 def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
-    """Import what ``use`` names: an entry point, ``package.module:Class`` or ``./file.py:Class``.
+    """Import what ``use`` names: an entry point, ``library:Name`` of a zoo, ``package.module:Class`` or ``./file.py:Class``.
 
     A function that makes the plugin does as well as a class: ``make_pipeline(...)`` is an object, and somebody must say when
     a fresh one is made.
@@ -96,11 +96,25 @@ def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
     if ":" not in use:
         return _load_entry(kind, use, what)
     module_name, _, attribute = use.rpartition(":")
+    if kind == "decoders" and (zoo := zoo_of(use)) is not None:
+        module, _, function = zoo.partition(":")
+        made: Callable[..., Any] = _attribute(_import(module, what), function, what)(attribute)
+        return made
     if not module_name or not attribute:
         raise ConfigError(f"{what} is no plugin; {_WAYS} would be right")
     if module_name.endswith(".py") or "/" in module_name or "\\" in module_name:
         return _attribute(_import_file((base or Path()) / Path(module_name).expanduser(), what), attribute, what)
     return _attribute(_import(module_name, what), attribute, what)
+
+
+def zoo_of(use: str) -> str | None:
+    """What offers the decoders of a whole library, where ``use`` is one of those, such as "braindecode:EEGConformer".
+
+    A package offers a zoo as an entry point in the group ``rtbci.zoos``: a function that takes the decoder's name and gives
+    what makes it. The answer is that entry point's target, ``module:function``.
+    """
+    library, separator, _ = use.partition(":")
+    return next((e.value for e in entry_points(group="rtbci.zoos") if separator and e.name == library), None)
 
 
 def _load_entry(kind: str, use: str, what: str) -> Callable[..., Any]:

@@ -1,9 +1,10 @@
 """Replay: a recording through the pipeline that runs live, decision by decision, with the report of a live session.
 
 Without a speed to keep to, windows are decided many at once where decoder and transforms allow it. That changes no bit of
-a decision. A decision's age is then what it would be on a computer that has nothing else to do: its newest sample waits for
-its chunk to be full, and takes the time of computing, of a batch an equal share; nothing is flagged as late, because
-nothing was waited for.
+a decision: a decoder that answers batches within a tolerance only is asked window by window, unless it is told otherwise,
+and then the report says so. A decision's age is then what it would be on a computer that has nothing else to do: its newest
+sample waits for its chunk to be full, and takes the time of computing, of a batch an equal share; nothing is flagged as
+late, because nothing was waited for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from rtbci import assemble
 from rtbci.config import Experiment
+from rtbci.devices import device_of, shown
 from rtbci.errors import ModelMismatch
 from rtbci.model import Model, sha256
 from rtbci.naming import by_name
@@ -82,6 +84,7 @@ def replay(
     *,
     speed: float | None = None,
     chunk: int = 4,
+    batched: bool = False,
     progress: Progress = lambda text: None,
     decided: Decided = lambda name, decision: None,
 ) -> dict[str, Any]:
@@ -89,7 +92,8 @@ def replay(
 
     ``speed`` paces the recording (None: as fast as it can be decoded); ``chunk`` is the number of samples that arrive
     together. Neither changes a decision. With ``chunk`` a decision's age includes waiting for its chunk to be full, as it
-    would live. Every decoder gets a pass of its own over the recording.
+    would live. With ``batched``, decoders that have a tolerance may answer batches within it. Every decoder gets a pass of
+    its own over the recording.
 
     Raises
     ------
@@ -128,12 +132,15 @@ def replay(
                 rows=rows,
                 calibrated=fitted.model.calibrated,
                 subject=by_name(recording).subject or "",
+                batched=batched,
             )
             first, last = pipeline.trial_span
             tally = DecoderTally(tuple(experiment.classes), trial_seconds=(last - first) / pipeline.info.rate)
+            tally.device = device_of(fitted.model.decoder)
             tallies[config.name] = tally
             told: Callable[[Decision], None] = lambda d, name=config.name: decided(name, d)  # type: ignore[misc]  # noqa: E731
             tally.trials = run(pipeline, tally, told, progress, paced=paced)
+            notes += in_batches(config.name, pipeline.batch_tolerance)
         finally:
             source.close()
         samples = {"received": pipeline.received, "lost": sum(gap.missing for gap in pipeline.gaps)}
@@ -149,6 +156,13 @@ def replay(
         "gaps": gaps,
         "notes": notes,
     }
+
+
+def in_batches(name: str, tolerance: float) -> list[str]:
+    """What is to be said of decoder ``name`` where it has answered batches within a ``tolerance``."""
+    if not tolerance:
+        return []
+    return [f"{name}: was asked in batches; log-probabilities may differ from live by {shown(tolerance)}"]
 
 
 def _seen_before(models: Mapping[str, Model], recording: Path) -> list[str]:

@@ -114,7 +114,7 @@ class DecoderTally:
     """Counts what one decoder did, decision by decision and trial by trial.
 
     ``trial_seconds`` is the length of a trial, which the information transfer rate takes for the time of a decision;
-    without it there is no rate.
+    without it there is no rate. ``device`` is what a decoder that may run on a GPU runs on, or ran on last.
     """
 
     classes: tuple[str, ...]
@@ -126,6 +126,7 @@ class DecoderTally:
     over_gap: int = 0
     restarts: int = 0
     problem: str | None = None
+    device: str | None = None
     ages: list[float] = field(default_factory=list)
     digest: DecisionHash = field(default_factory=DecisionHash)
     trial_seconds: float | None = None
@@ -201,6 +202,7 @@ class DecoderTally:
             },
             "restarts": self.restarts,
             "problem": self.problem,
+            "device": self.device,
             "decisions_sha256": self.digest.hexdigest(),
         }
 
@@ -266,6 +268,8 @@ def as_text(report: dict[str, Any]) -> str:
             lines.append(
                 f"  worker   restarted {decoder['restarts']} times; {decoder['problem'] or 'no problem known'}"
             )
+        if decoder["device"]:
+            lines.append(f"  device   {decoder['device']}")
         lines.append(f"  sha256   {decoder['decisions_sha256']}")
     if report.get("session"):
         lines.append("")

@@ -30,7 +30,7 @@ from typing import IO, Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.ring import Ring
+from rtbci.ring import BUSY, Ring
 from rtbci.types import Channel, Decision, Flag, Marker, StreamInfo
 
 
@@ -197,6 +197,15 @@ class DecisionRing:
         """Publish a decision."""
         row = decision_to_row(decision)[None]
         self.ring.push(row, np.array([decision.signal_time]), decision.ready_time)
+
+    def busy(self, since: int) -> None:
+        """Note since when the worker has been deciding, in ns of the monotonic clock; 0: it is not."""
+        self.ring.set_word(BUSY, since)
+
+    def busy_seconds(self) -> float:
+        """How long the worker has been at the decision that it is making; 0: at none."""
+        since = self.ring.word(BUSY)
+        return (time.monotonic_ns() - since) / 1e9 if since else 0.0
 
     def follow(self, first: int) -> tuple[list[Decision], int]:
         """Decisions number ``first`` and later, as far as the ring still holds them, and the number of the next one."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.acquisition import Acquisition
-from rtbci.config import Experiment
+from rtbci.config import DecoderConfig, Experiment
 from rtbci.control import ControlServer
 from rtbci.errors import ConfigError, RecordingError, SourceError
 from rtbci.interfaces import Source
@@ -90,7 +90,7 @@ class Session:
         self._tallies: dict[str, DecoderTally] = {}
         self._trial_lines: dict[str, int] = {}
         self._restart_asked: list[str] = []
-        self._notes: list[Marker] = []
+        self._notes_told: dict[str, list[str]] = {}
         self._until: float | None = None
         self._end_when_lost: float | None = None
         self._end_with_window = False
@@ -146,7 +146,7 @@ class Session:
             self.source.close()
             if control is not None:
                 control.close()
-            for worker in self._workers.values():
+            for worker in self._processes:
                 worker.finish(0.0)
                 worker.close()
             if self._window is not None:
@@ -199,7 +199,7 @@ class Session:
             self._write_status()
             acquisition.stop()
             acquisition.join(5.0)
-            for worker in self._workers.values():
+            for worker in self._processes:
                 worker.finish(FINISH_SECONDS)
             self._gather()
             recorder.stop(10.0)
@@ -229,6 +229,7 @@ class Session:
     def _start_workers(self, folder: SessionFolder) -> None:
         assert self.run_folder is not None
         self._state = "starting"
+        by_process: dict[str, list[DecoderConfig]] = {}
         for config in self.experiment.decoders:
             if config.name not in self._models:
                 self._say(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
@@ -236,25 +237,31 @@ class Session:
             self._tallies[config.name] = DecoderTally(
                 tuple(self.experiment.classes), trial_seconds=trial_seconds(self.experiment, config)
             )
-            worker = WorkerProcess(config, self.run_folder, folder.path, folder.path / f"worker-{config.name}.log")
-            self._workers[config.name] = worker
+            by_process.setdefault(config.process, []).append(config)
+        workers = {name: WorkerProcess(configs, self.run_folder, folder.path) for name, configs in by_process.items()}
+        self._workers = {name: workers[self.experiment.decoder(name).process] for name in self._tallies}
+        for worker in self._processes:
             worker.start()
         if not self._workers:
             return
         self._say(f"starting {', '.join(self._workers)} …")
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end and not self._stop.is_set():
-            wait_until_ready(self._workers.values(), STATUS_SECONDS)
+            wait_until_ready(self._processes, STATUS_SECONDS)
             self._write_status()
-            if all(worker.settled for worker in self._workers.values()):
+            if all(worker.settled for worker in self._processes):
                 break
         for name, worker in self._workers.items():
             if worker.state == "failed":
                 raise ConfigError(worker.problem or f"decoder {name} cannot work on this stream")
             if worker.state != "live":
                 self._say(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
-            for note in worker.report().get("notes", ()):
-                self._say(f"note: {name}: {note}")
+            self._hear(name, worker)
+
+    @property
+    def _processes(self) -> list[WorkerProcess]:
+        """The workers, each once, whatever number of decoders it has."""
+        return list(dict.fromkeys(self._workers.values()))
 
     def _watch(self, seconds: float | None) -> None:
         begun: float | None = None
@@ -287,7 +294,7 @@ class Session:
         for name in self._restart_asked[:]:
             self._restart_asked.remove(name)
             self._workers[name].restart_now()
-        for worker in self._workers.values():
+        for worker in self._processes:
             worker.watch()
         self._gather()
         self._watch_window()
@@ -299,17 +306,28 @@ class Session:
         since = self._acquisition.first_time or 0.0
         for name, worker in self._workers.items():
             tally = self._tallies[name]
-            for decision in worker.new_decisions():
+            for decision in worker.new_decisions(name):
                 tally.add(decision)
                 self.listener.decided(name, decision, tally.classes, since)
-            said = worker.report()
-            tally.skipped = max(tally.skipped, int(said.get("skipped", 0)))
-            tally.over_gap = max(tally.over_gap, int(said.get("over_gap", 0)))
-            tally.without_data = max(tally.without_data, int(said.get("without_data", 0)))
-            tally.restarts, tally.problem = worker.restarts, worker.problem
+            self._hear(name, worker)
             for trial in self._new_trials(name):
                 tally.trials.append(trial)
                 self.listener.finished(name, trial, tally.classes)
+
+    def _hear(self, name: str, worker: WorkerProcess) -> None:
+        """Take what the worker says of decoder ``name``; a note that it did not make before is told."""
+        said, tally = worker.report(name), self._tallies[name]
+        tally.skipped = max(tally.skipped, int(said.get("skipped", 0)))
+        tally.over_gap = max(tally.over_gap, int(said.get("over_gap", 0)))
+        tally.without_data = max(tally.without_data, int(said.get("without_data", 0)))
+        tally.restarts, tally.problem = worker.restarts, worker.problem
+        tally.device = said.get("device") or tally.device
+        if said.get("state") == "live":
+            notes = list(said.get("notes", ()))
+            for note in notes:
+                if note not in self._notes_told.get(name, ()):
+                    self._say(f"note: {name}: {note}")
+            self._notes_told[name] = notes
 
     def _new_trials(self, name: str) -> list[Trial]:
         assert self.run_folder is not None
@@ -403,7 +421,7 @@ class Session:
             "last_sample_time": acquisition.last_time if acquisition else None,
             "recording": recording_status(recorder),
             "decoders": {
-                name: decoder_status(worker, self._tallies[name], self.experiment)
+                name: decoder_status(self.experiment.decoder(name), worker, self._tallies[name], self.experiment)
                 for name, worker in self._workers.items()
             },
         }

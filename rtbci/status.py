@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtbci.config import Experiment
+from rtbci.config import DecoderConfig, Experiment
 from rtbci.interfaces import Source
 from rtbci.recording.recorder import Recorder
 from rtbci.report import DecoderTally, percentiles
@@ -39,20 +39,23 @@ def recording_status(recorder: Recorder | None) -> dict[str, Any]:
     }
 
 
-def decoder_status(worker: WorkerProcess, tally: DecoderTally, experiment: Experiment) -> dict[str, Any]:
+def decoder_status(
+    config: DecoderConfig, worker: WorkerProcess, tally: DecoderTally, experiment: Experiment
+) -> dict[str, Any]:
     """How one decoder is doing, with what a window needs to draw its decisions."""
     return {
         "state": worker.state,
         "restarts": worker.restarts,
         "problem": worker.problem,
+        "device": tally.device,
         "decoded": tally.decoded,
         "skipped": tally.skipped,
         "late": tally.late,
         "over_gap": tally.over_gap,
         "age_ms": percentiles(tally.ages[-NEWEST:]),
         "classes": list(tally.classes),
-        "hop": worker.config.hop,
-        "window": worker.config.window,
+        "hop": config.hop,
+        "window": config.window,
         "trials": len(tally.trials),
         "trial_accuracy": tally.trial_accuracy,
         "window_accuracy": tally.window_accuracy,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +22,8 @@ from rtbci import model as models
 from rtbci.asking import blamed_on, log_probs_of, name_of
 from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
-from rtbci.errors import ConfigError, DecoderError, ModelError
-from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Learns
+from rtbci.errors import ConfigError, DecoderError, ModelError, TransformError
+from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Learns, Source
 from rtbci.model import Calibrated, Model
 from rtbci.pipeline import aligned_empty
 from rtbci.spool import IN_MEMORY, Room
@@ -118,10 +118,12 @@ def gather(
     recordings: Sequence[Path | Piece],
     progress: Progress = lambda text: None,
     room: Room | None = None,
+    open_source: Callable[[Path], Source] | None = None,
 ) -> Gathered:
     """Calibrate the transforms of ``config`` that want it, in their order, and collect what the decoder is trained on.
 
-    Raises what `rtbci.training_set.collect` raises, and ConfigError when a transform cannot be calibrated.
+    ``open_source`` makes the source of a recording, where it is not to be what `source_of` makes. Raises what
+    `rtbci.training_set.collect` raises, and ConfigError when a transform cannot be calibrated.
     """
     pieces = [part if isinstance(part, Piece) else Piece(part) for part in recordings]
     states: dict[tuple[str, str], dict[int, Mapping[str, NDArray[Any]]]] = {}
@@ -129,20 +131,23 @@ def gather(
         if not isinstance(transform, Calibrates):
             continue
         step = config.transforms[number - 1].use
-        data = collect(experiment, config, pieces, progress, states=states, room=room, before=number - 1)
+        data = collect(experiment, config, pieces, progress, open_source, states, room, before=number - 1)
         sessions = data.sessions()
         for whose, rows in sessions.items():
             if not len(rows):
                 continue
             progress(f"{config.name}: calibrating {step} on {' '.join(whose).strip() or 'the recordings'}")
             place = assemble.where(experiment, f'[[decoder]] "{config.name}" transforms[{number}] "{step}"')
-            with blamed_on(f"{place}.calibrate"):
-                transform.calibrate(data.only(rows))
-                states.setdefault(whose, {})[number] = {k: np.array(v) for k, v in transform.arrays().items()}
+            try:
+                with blamed_on(f"{place}.calibrate"):
+                    transform.calibrate(data.only(rows))
+                    states.setdefault(whose, {})[number] = {k: np.array(v) for k, v in transform.arrays().items()}
+            except TransformError as error:
+                raise ConfigError(f"{place}: {error}") from error
         known = [whose for whose, rows in sessions.items() if len(rows)]
         for whose in sessions.keys() - set(known):  # without a single trial: it begins like the last one that has some
             states.setdefault(whose, {})[number] = states[known[-1]][number]
-    data = collect(experiment, config, pieces, progress, states=states, room=room)
+    data = collect(experiment, config, pieces, progress, open_source, states, room)
     last = pieces[-1].whose
     return Gathered(data, states.get(last, {}))
 
@@ -204,6 +209,9 @@ def train(
     assemble.check_source(experiment, pieces[0].recording)
     decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
     for config in experiment.decoders:
+        assemble.make_transforms(
+            experiment, config
+        )  # a slip in the last table is told before the first network is trained
         kind_of(decoders[config.name], assemble.where(experiment, f'[[decoder]] "{config.name}"'))  # can it be saved?
     begins = {config.name: _begin(experiment, config, decoders[config.name], options) for config in experiment.decoders}
     assemble.limit_threads()

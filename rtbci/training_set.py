@@ -177,12 +177,14 @@ class _Harvest:
             info=self.pipeline.info,
             picked=self.picked,
             classes=tuple(self.experiment.classes),
+            class_labels=tuple(tuple(labels) for labels in self.experiment.classes.values()),
             signals=tuple(self.signals),
             places=Places(*(np.ascontiguousarray(column) for column in columns)),
             n_samples=self.pipeline.length,
             markers=tuple(self.markers),
             moments=np.array(self.moments).reshape(-1, 2),
             baseline=self.pipeline.baseline,
+            locked=self.pipeline.hop is None,
             without_data=self.without_data,
         )
 

@@ -4,6 +4,9 @@ A worker that was restarted has left decisions of several *origins* (the sample 
 break); each origin is run again from there. Windows that were skipped live are skipped again, so that the evidence has the
 same past. What is compared, bit for bit: sample indices, signal time, log-probabilities, evidence, answer.
 
+What was decided on a device that is not here, or in one batch with windows of other decoders, is compared within the
+decoder's tolerance (`rtbci.agreement`). What was decided on the processor is decided there again.
+
 A decoder that adapts learns again from the same trials in the same order, before the decision that the log says was the
 first after it: a marker may have come late. Where it began anew with what it had learnt, it is given the copy of that.
 """
@@ -19,12 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci import assemble, config, learnt
+from rtbci import assemble, config, learnt, origins
+from rtbci.agreement import Agreement, bits_differ
 from rtbci.config import DecoderConfig, Experiment
+from rtbci.devices import CPU, device_of, is_cpu, tolerance_of
 from rtbci.errors import ModelError, RecordingError
-from rtbci.interfaces import Source
+from rtbci.interfaces import Decoder, Source
 from rtbci.learning import Named
 from rtbci.model import Model
+from rtbci.origins import Origin
 from rtbci.pipeline import Pipeline, aligned_empty
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.runfolder import decision_from_json
@@ -61,8 +67,11 @@ class _From:
         self._source.close()
 
 
-def verify(path: Path, progress: Progress = lambda text: None) -> Verdict:
+def verify(path: Path, progress: Progress = lambda text: None, tolerance: float | None = None) -> Verdict:
     """Run the session in folder ``path`` again and compare.
+
+    With ``tolerance``, log-probabilities of every decoder may differ by that much; without it only where they were made on
+    another device or in joined batches, and by the decoder's own.
 
     Raises
     ------
@@ -89,7 +98,7 @@ def verify(path: Path, progress: Progress = lambda text: None) -> Verdict:
             raise RecordingError(f"{model_path}: the session's copy of its model is missing; nothing can be compared")
         logged = _read_log(folder.decision_log(name))
         progress(f"{name}: {len(logged)} decisions in the log")
-        again = _Again(experiment, experiment.decoder(name), model_path, folder, progress)
+        again = _Again(experiment, experiment.decoder(name), model_path, folder, progress, tolerance)
         verdicts[name] = again.verify(logged)
     return Verdict(folder.path, verdicts)
 
@@ -142,19 +151,22 @@ class _Again:
     """One decoder of a session, run again."""
 
     def __init__(
-        self, experiment: Experiment, config: DecoderConfig, model: Path, folder: SessionFolder, progress: Progress
+        self,
+        experiment: Experiment,
+        config: DecoderConfig,
+        model: Path,
+        folder: SessionFolder,
+        progress: Progress,
+        tolerance: float | None,
     ) -> None:
         self.experiment = experiment
         self.config = config
         self.model_path = model
         self.folder = folder
         self.progress = progress
+        self.tolerance = tolerance
         self.order = _learnt_from(folder, config) if config.adapt else ()
-        self.model = self._load()
-
-    def _load(self) -> Model:
-        name = self.config.name
-        return assemble.load_models(self.experiment, self.model_path, [name])[name]
+        self.origins = origins.read(origins.kept_for(folder.path, config.name))
 
     def verify(self, logged: Sequence[Decision]) -> DecoderVerdict:
         """Run every origin of ``logged`` again and compare."""
@@ -162,50 +174,62 @@ class _Again:
         for origin in dict.fromkeys(decision.origin for decision in logged):
             wanted = {_key(d.start, d.stop, d.marker_time): d for d in logged if d.origin == origin}
             self.progress(f"{self.config.name}: running {len(wanted)} decisions again from sample {origin}")
-            self._run(origin, wanted, verdict)
+            self._run(self.origins.get(origin), origin, wanted, verdict)
         return verdict
 
-    def _run(self, origin: int, wanted: dict[Key, Decision], verdict: DecoderVerdict) -> None:
+    def _run(self, begun: Origin | None, origin: int, wanted: dict[Key, Decision], verdict: DecoderVerdict) -> None:
         from rtbci.sources.file import FileSource
 
         source = _From(FileSource(str(self.folder.recording)), origin)
         try:
             info = source.open()
-            adapted = self._go_back(origin)
-            fitted = assemble.fit_to_stream(self.model, info)
+            model = self._load(CPU if begun is not None and is_cpu(begun.device) else None)
+            adapted = self._go_back(model, origin)
+            fitted = assemble.fit_to_stream(model, info)
             pipeline = assemble.make_pipeline(
                 self.experiment,
                 self.config,
                 source,
                 info,
-                fitted.model.decoder,
+                model.decoder,
                 fitted.channels,
                 origin=origin,
-                calibrated=fitted.model.calibrated,
+                calibrated=model.calibrated,
             )
             pipeline.go_on_adapting(adapted, self.order)
+            tolerance = self._tolerance(begun, model.decoder, verdict)
+            agreement = Agreement(tolerance, pipeline.evidence) if tolerance else None
             for key, window in self._windows(pipeline, wanted):
                 before = wanted.pop(key)
-                verdict.compared += 1
-                difference = _difference(before, pipeline.decode(window, before.adapted))
-                if difference is None:
-                    verdict.equal += 1
-                elif len(verdict.examples) < SHOWN:
-                    verdict.examples.append(difference)
+                _compare(before, pipeline.decode(window, before.adapted), agreement, verdict)
             _count_missing(wanted, pipeline, verdict)
         finally:
             source.close()
 
-    def _go_back(self, origin: int) -> int:
+    def _load(self, device: str | None) -> Model:
+        name = self.config.name
+        return assemble.load_models(self.experiment, self.model_path, [name], device)[name]
+
+    def _tolerance(self, begun: Origin | None, decoder: Decoder, verdict: DecoderVerdict) -> float:
+        """How far decisions of an origin may differ, now that ``decoder`` is prepared; noted in ``verdict`` with devices."""
+        here, live = device_of(decoder), None if begun is None else begun.device
+        for device, noted in ((live, verdict.devices), (here, verdict.again_on)):
+            if device is not None and device not in noted:
+                noted.append(device)
+        same = begun is None or (begun.exact and live == here)
+        tolerance = self.tolerance if self.tolerance is not None else 0.0 if same else tolerance_of(decoder)
+        verdict.tolerance = max(verdict.tolerance, tolerance)
+        return tolerance
+
+    def _go_back(self, model: Model, origin: int) -> int:
         """Make the decoder what it was when it began at ``origin``; from how many trials it had learnt then."""
         if not self.config.adapt:
             return 0
-        self.model = self._load()
         kept = learnt.kept_for(self.folder.path, self.config.name, origin)
         if not kept.exists():
             return 0
         try:
-            return learnt.read(kept, self.model.decoder)
+            return learnt.read(kept, model.decoder)
         except ModelError as error:
             raise RecordingError(f"{error}; what was decided from sample {origin} on cannot be compared") from error
 
@@ -254,6 +278,22 @@ def _learnt_from(folder: SessionFolder, config: DecoderConfig) -> tuple[Named, .
         raise RecordingError(f"{path}: holds something else than trials ({error!r}); it has been changed") from error
 
 
+def _compare(before: Decision, now: Decision, agreement: Agreement | None, verdict: DecoderVerdict) -> None:
+    """Count one decision that was made again; without ``agreement`` it must be equal bit for bit."""
+    verdict.compared += 1
+    bits = bits_differ(before, now)
+    difference = bits
+    if agreement is not None:
+        difference = agreement.differ(before, now)
+        verdict.largest = max(verdict.largest, agreement.largest)
+    if bits is None:
+        verdict.equal += 1
+    elif difference is None:
+        verdict.within += 1
+    elif len(verdict.examples) < SHOWN:
+        verdict.examples.append(difference)
+
+
 def _count_missing(wanted: Mapping[Key, Decision], pipeline: Pipeline, verdict: DecoderVerdict) -> None:
     """Count the decisions ``wanted`` for which no window came."""
     for key, decision in wanted.items():
@@ -264,17 +304,3 @@ def _count_missing(wanted: Mapping[Key, Decision], pipeline: Pipeline, verdict: 
         verdict.missing += 1
         if len(verdict.examples) < SHOWN:
             verdict.examples.append(f"window {key[0]} to {key[1]} was decided live but is not due in the recording")
-
-
-def _difference(before: Decision, now: Decision) -> str | None:
-    """What differs between two decisions about one window, or None when all is equal bit for bit."""
-    place = f"window {before.start} to {before.stop}"
-    for name in ("sample", "answer", "signal_time", "adapted"):
-        old, new = getattr(before, name), getattr(now, name)
-        if old != new:
-            return f"{place}: {name} was {old!r} live, is {new!r} now"
-    for name in ("log_probs", "evidence"):
-        old, new = getattr(before, name), getattr(now, name)
-        if old.tobytes() != new.tobytes():
-            return f"{place}: {name} was {old.tolist()} live, is {new.tolist()} now"
-    return None

@@ -9,7 +9,7 @@ import numpy as np
 from rtbci import assemble
 from rtbci.assemble import Fitted
 from rtbci.config import DecoderConfig, Experiment
-from rtbci.types import Marker, Samples, StreamInfo, Times
+from rtbci.types import Marker, Samples, StreamInfo, Times, Window
 
 
 class _Noise:
@@ -46,8 +46,11 @@ class _Noise:
         self._left = 0
 
 
-def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info: StreamInfo) -> None:
-    """Decide noise until three windows have been decided; a decoder that adapts learns from it, and is to be loaded anew."""
+def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info: StreamInfo) -> Window | None:
+    """Decide noise until three windows have been decided; the last of them, or None where a window is too long.
+
+    A decoder that adapts learns from it, and is to be loaded anew.
+    """
     label = next(label for labels in experiment.classes.values() for label in labels)
     # enough for one window, wherever a marker in its middle puts it, plus whatever a transform holds back
     reach = 3 * config.window + 2 * abs(config.offset) + 2 * (config.baseline or 0.0) + 1.0
@@ -57,13 +60,16 @@ def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info:
         experiment, config, noise, info, model.decoder, fitted.channels, calibrated=model.calibrated
     )
     decided = 0
+    last: Window | None = None
     try:
         while decided < 3:
             pipeline.ingest(0.0)
             while (window := pipeline.next_window()) is not None and decided < 3:
                 pipeline.decode(window)
                 decided += 1
+                last = window
     except EOFError:
         pipeline.finished_trials(ended=True)
     if config.adapt:
         pipeline.practise_adapting()
+    return last

@@ -104,6 +104,7 @@ def test_every_table_and_optional_key_is_read():
         offset = -0.2
         baseline = 0.2
         deadline = 0.5
+        worker = "nets"
         model = "models/erp.model"
         shrinkage = 0.1
         mode = "fast"
@@ -132,6 +133,7 @@ def test_every_table_and_optional_key_is_read():
     )
     assert isinstance(erp.window, float)
     assert erp.model == Path("models/erp.model")
+    assert (erp.worker, erp.process) == ("nets", "nets")
     assert erp.args == {"shrinkage": 0.1, "mode": "fast"}
     assert experiment.trial == Trial(0.0, 2.0)
     assert experiment.evidence == EvidenceConfig(0.9, 0.5, 2.0)
@@ -163,6 +165,10 @@ REFUSED = {
     "transforms misspelt": (("transforms =", "transform ="), '"riemann" transform = ', 'did you mean "transforms"?'),
     "optional misspelt": (("hop = 0.1", "hop = 0.1\ndedline = 1"), '"riemann" dedline = 1', 'did you mean "deadline"?'),
     "decoder name a path": (('"riemann"', '"../x"'), '[[decoder]] "../x" name = "../x":', "letters, digits"),
+    "worker a number": (("hop = 0.1", "hop = 0.1\nworker = 2"), '"riemann" worker = 2: is no name of a worker', '"nets"'),
+    "worker a path": (("hop = 0.1", 'hop = 0.1\nworker = "a/b"'), 'worker = "a/b": is no name of a worker', "letters"),
+    "worker empty": (("hop = 0.1", 'hop = 0.1\nworker = ""'), 'worker = "": is no name of a worker', "digits"),
+    "worker misspelt": (("hop = 0.1", 'hop = 0.1\nwroker = "a"'), 'wroker = "a"', 'did you mean "worker"?'),
     "decoder as table": (("[[decoder]]", "[decoder]"), "decoder = {name = ", "[[decoder]] in double brackets"),
     "decoder without name": (('name = "riemann"\n', ""), "[[decoder]] 1 name: is missing", 'name = "riemann"'),
     "hop with lock": (("hop = 0.1", 'hop = 0.1\nlock = "marker"'), "hop = 0.1: a window locked to a marker", "no hop"),
@@ -210,6 +216,17 @@ def test_further_problems_are_counted():
 def test_two_decoders_of_one_name_are_refused():
     block = EXAMPLE[EXAMPLE.index("[[decoder]]") : EXAMPLE.index("[evidence]")]
     assert '[[decoder]] "riemann" name = "riemann": two decoders have it' in refusal(EXAMPLE + block)
+
+
+def test_a_worker_that_is_called_as_a_decoder_apart_from_it_is_refused_once():
+    block = EXAMPLE[EXAMPLE.index("[[decoder]]") : EXAMPLE.index("[evidence]")]
+    other = block.replace('"riemann"', '"other"').replace("hop = 0.1", 'hop = 0.1\nworker = "riemann"')
+    message = refusal(EXAMPLE + other)
+    assert '[[decoder]] "other" worker = "riemann": is the name of a decoder that has a worker of its own' in message
+    assert "(and" not in message
+    both = EXAMPLE.replace("hop = 0.1", 'hop = 0.1\nworker = "riemann"') + other
+    assert {config.process for config in config.loads(both).decoders} == {"riemann"}
+    assert [config.process for config in config.loads(EXAMPLE).decoders] == ["riemann"]
 
 
 def test_toml_errors_name_line_and_column():
@@ -286,8 +303,8 @@ def test_saving_writes_only_what_changed(tmp_path):
 def test_decoders_and_tables_can_be_added_renamed_and_removed_with_comments_kept(tmp_path):
     path = tmp_path / "my.toml"
     experiment = config.loads(EXAMPLE)
-    first = replace(experiment.decoders[0], name="first")
-    second = DecoderConfig("second", "mdm", 1.0, 0.1, first.transforms, {"metric": "riemann"}, deadline=0.2)
+    first = replace(experiment.decoders[0], name="first", worker="w")
+    second = DecoderConfig("second", "mdm", 1.0, 0.1, first.transforms, {"metric": "riemann"}, deadline=0.2, worker="w")
     both = replace(experiment, decoders=(first, second), session=replace(experiment.session, lost_after=3.0))
     config.save(both, path)
     assert config.load(path) == both

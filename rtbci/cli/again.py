@@ -46,17 +46,26 @@ class Speed(click.ParamType[float | None]):
     type=click.IntRange(1),
     help="Samples that arrive together, as they might live: ages depend on it, no decision does.",
 )
-def replay(experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, as_json: bool) -> None:
+@click.option(
+    "--batched",
+    is_flag=True,
+    help="Let decoders that have a tolerance (networks) decide many windows at once: faster; log-probabilities may differ "
+    "from live by the decoder's tolerance; the report says so.",
+)
+def replay(
+    experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, batched: bool, as_json: bool
+) -> None:
     """Decode a recording through the live pipeline and report what the subject would have got.
 
     decisions_sha256 is a hash over every decision's sample indices and float values: the same for any --chunk and
-    --speed, and the same as the live session's where the session heard the same samples and skipped no window.
+    --speed, and the same as the live session's where the session heard the same samples, skipped no window, and decided on
+    the same device.
     """
     from rtbci import config, report
     from rtbci import replay as work
 
     result = work.replay(
-        config.load(experiment), model, recording, speed=speed, chunk=chunk, progress=progress(as_json)
+        config.load(experiment), model, recording, speed=speed, chunk=chunk, batched=batched, progress=progress(as_json)
     )
     clear_progress()
     finish(result, report.as_text(result), as_json)
@@ -64,25 +73,32 @@ def replay(experiment: Path, model: Path, recording: Path, speed: float | None, 
 
 @command(
     "rtbci verify sessions/2026-11-23_21-54-03_fists-or-feet",
+    "rtbci verify sessions/2026-11-23_21-54-03_fists-or-feet --tolerance 1e-9",
     name="verify",
     short_help="Prove a session: decide again, compare.",
 )
 @click.argument("session", type=click.Path(path_type=Path))
-def verify(session: Path, as_json: bool) -> int:
+@click.option(
+    "--tolerance",
+    metavar="X",
+    type=click.FloatRange(min=0.0),
+    help="Let log-probabilities of every decoder differ by X, as on another machine.",
+)
+def verify(session: Path, tolerance: float | None, as_json: bool) -> int:
     """Run a recorded session again and compare every decision with its log, bit for bit.
+
+    What a decoder decided on another device than it finds here, or in one batch with other decoders of its worker, is
+    compared within the decoder's own tolerance.
 
     Exit code 1 if any differs.
     """
     from rtbci import verify as work
 
-    verdict = work.verify(session, progress(as_json))
+    verdict = work.verify(session, progress(as_json), tolerance)
     clear_progress()
     lines = []
     for name, one in verdict.decoders.items():
-        lines.append(
-            f"{name}: {one.compared} decisions compared, {one.equal} equal, {one.different} different, "
-            f"{one.skipped} windows skipped live, {one.unrecorded} beyond the recording"
-        )
+        lines.append(f"{name}: {one.as_text()}")
         lines.extend(f"  {text}" for text in one.examples)
     if not verdict.decoders:
         lines.append("the session ran no decoder: there is nothing to compare")

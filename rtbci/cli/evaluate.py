@@ -68,6 +68,12 @@ from rtbci.cli.output import clear_progress, command, finish, progress
     help="Show beside it what zero-phase filters and random folds, as papers often use them, would have claimed.",
 )
 @click.option(
+    "--batched",
+    is_flag=True,
+    help="Let decoders that have a tolerance (networks) decide many windows at once: faster; log-probabilities may differ "
+    "from live by the decoder's tolerance; the report says so.",
+)
+@click.option(
     "--pattern",
     metavar="REGEX",
     help="Whose a recording is, from its path: a regular expression with groups subject, session, run, such as "

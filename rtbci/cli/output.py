@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -46,7 +47,8 @@ def progress(as_json: bool) -> Callable[[str], None]:
         return lambda text: None
 
     def show(text: str) -> None:
-        click.echo(f"\r\033[K{text[:110]}", nl=False, err=True)
+        width = shutil.get_terminal_size().columns - 1  # a longer line would break, and the break would stay
+        click.echo(f"\r\033[K{text[:width]}", nl=False, err=True)
 
     return show
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from rtbci import __version__, assemble
 from rtbci.config import DecoderConfig, Experiment
+from rtbci.devices import tolerance_of
 from rtbci.errors import DecoderError
 from rtbci.evaluation import catalogue, cautions, schedule, scores, splits, statistics
 from rtbci.evaluation.evaluated import Evaluated
@@ -22,6 +23,7 @@ from rtbci.evaluation.report_html import write
 from rtbci.evaluation.store import Store, claim_key, key_of
 from rtbci.evaluation.survey import Surveyed, survey
 from rtbci.evaluation.task import Claim, Task
+from rtbci.interfaces import Decoder, MarksBads, PredictsMany
 
 Progress = Callable[[str], None]
 
@@ -38,6 +40,7 @@ class Options:
     jobs: int = 1
     scheduler: str | None = None
     flattery: bool = False
+    batched: bool = False
     pattern: str | None = None
 
 
@@ -58,9 +61,11 @@ def evaluate(
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to evaluate")
     chosen = [experiment.decoder(name) for name in options.decoders or [one.name for one in experiment.decoders]]
+    batched = {}
     for config in chosen:
         splits.check_split(options.split, config)
-        assemble.make_decoder(experiment, config)  # what cannot be made is refused before an hour of work
+        decoder = assemble.make_decoder(experiment, config)  # what cannot be made is refused before an hour of work
+        batched[config.name] = options.batched and _differs_in_batches(experiment, config, decoder)
     found = catalogue.find(recordings, experiment.recording.subject, options.pattern)
     surveyed = survey(experiment, found, progress)
     tasks: dict[str, Task | Claim] = {}
@@ -70,7 +75,14 @@ def evaluate(
         folds[config.name] = splits.folds(experiment, config, surveyed, options.split, options.blocks)
         for fold in folds[config.name]:
             task = Task(
-                experiment.text, experiment.path, config.name, fold, options.shuffles, options.seed, __version__
+                experiment.text,
+                experiment.path,
+                config.name,
+                fold,
+                options.shuffles,
+                options.seed,
+                __version__,
+                batched[config.name],
             )
             tasks[key_of(task, contents)] = task
         for claim in _claim_tasks(experiment, config, surveyed, options):
@@ -110,6 +122,13 @@ def evaluate(
         "resumed": finished.resumed,
         "report": str(report),
     }
+
+
+def _differs_in_batches(experiment: Experiment, config: DecoderConfig, decoder: Decoder) -> bool:
+    """Whether it matters that ``decoder`` is asked in batches: it would be, and answers them within a tolerance only."""
+    judged = any(isinstance(step, MarksBads) for step in assemble.make_transforms(experiment, config))
+    asked = isinstance(decoder, PredictsMany) and config.hop is not None and not config.adapt and not judged
+    return asked and tolerance_of(decoder) > 0.0
 
 
 def _claim_tasks(

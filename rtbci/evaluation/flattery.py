@@ -24,7 +24,7 @@ from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation.nouns import Recorded
 from rtbci.interfaces import Source, Transform
 from rtbci.pipeline import aligned_empty
-from rtbci.training_set import collect, source_of
+from rtbci.training_set import Piece, source_of
 from rtbci.types import Marker, Samples, StreamInfo, Times, Window
 
 FOLDS = 5
@@ -112,7 +112,8 @@ def flattering(
     def zero_phase(recording: Path) -> Source:
         return ZeroPhaseSource(source_of(experiment, recording), lambda: assemble.make_transforms(experiment, filters))
 
-    data = collect(experiment, rest, [one.path for one in recordings], open_source=zero_phase)
+    pieces = [Piece(one.path, subject=one.subject, session=one.session) for one in recordings]
+    data = training.gather(experiment, rest, pieces, open_source=zero_phase).data
     n_classes = len(experiment.classes)
     log_probs = np.zeros((len(data.labels), n_classes))
     n_folds = min(FOLDS, int(np.bincount(data.labels).min()))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.naming import by_name
 from rtbci.trials import Trial
 
 
@@ -22,6 +23,12 @@ class Recorded:
 
     def __str__(self) -> str:
         return f"sub-{self.subject} ses-{self.session} run-{self.run}"
+
+    @property
+    def person(self) -> str:
+        """The subject, or "" where nothing said who it is and it was called the first one: no network is to know them."""
+        nameless = self.subject == "1" and by_name(self.path).subject is None
+        return "" if nameless else self.subject
 
 
 @dataclass(frozen=True, slots=True)

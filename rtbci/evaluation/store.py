@@ -47,6 +47,7 @@ def key_of(task: Task, contents: Mapping[Path, str]) -> str:
         "test": [part(one) for one in task.fold.test],
         "fold": [task.fold.name, task.fold.past],
         "controls": [task.shuffles, task.seed],
+        **({"batched": True} if task.batched else {}),
     }
     return _hash(what)
 
@@ -89,7 +90,8 @@ def _plugin_code(use: str, kind: str, base: Path) -> str:
         path = (base / Path(use.rsplit(":", 1)[0]).expanduser()).resolve()
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else use
     target = use if ":" in use else next((p.target for p in plugins.names(kind) if p.name == use), use)
-    return code_of(target.split(":")[0].split(".")[0])
+    zoo = plugins.zoo_of(target)
+    return "".join(code_of(one.split(":")[0].split(".")[0]) for one in (target, zoo) if one is not None)
 
 
 @functools.cache

@@ -29,12 +29,16 @@ ROWS = 8192
 
 @dataclass(frozen=True, slots=True)
 class OnePart:
-    """A fitted decoder, the stream it was fitted on, what its transforms begin with, and the piece that it is to decide."""
+    """A fitted decoder, the stream it was fitted on, what its transforms begin with, and the piece that it is to decide.
+
+    ``batched`` is as for `rtbci.pipeline.Pipeline`.
+    """
 
     decoder: Decoder
     signature: Signature
     calibrated: Calibrated
     piece: Piece
+    batched: bool = False
 
 
 class _Until:
@@ -86,6 +90,7 @@ def decide(experiment: Experiment, chosen: DecoderConfig, one: OnePart, digest: 
             rows=ROWS,
             calibrated=one.calibrated,
             subject=one.piece.whose[0],
+            batched=one.batched,
         )
         begin = -(-one.piece.start * round(pipeline.info.rate * 1e6) // round(pipeline.source_rate * 1e6))
         if begin:

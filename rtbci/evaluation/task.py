@@ -18,10 +18,12 @@ from rtbci import assemble, config, training
 from rtbci import model as models
 from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
+from rtbci.devices import tolerance_of
 from rtbci.evaluation import controls
 from rtbci.evaluation.nouns import Fold, Outcome, Part, Recorded, Stretch
 from rtbci.evaluation.stretch import OnePart, decide
 from rtbci.interfaces import Decoder, Saves
+from rtbci.replay import in_batches
 from rtbci.report import DecisionHash
 from rtbci.training import Gathered
 from rtbci.training_run import TrainingRun
@@ -32,7 +34,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to do: the experiment's text and path (for relative plugin files), a decoder of it, a fold, and the controls."""
+    """What to do: the experiment's text and path (for relative plugin files), a decoder of it, a fold, and the controls.
+
+    ``batched``: the decoder answers batches within its tolerance, where it would otherwise be asked window by window.
+    """
 
     text: str
     path: Path | None
@@ -41,6 +46,7 @@ class Task:
     shuffles: int
     seed: int
     version: str
+    batched: bool = False
 
     @property
     def name(self) -> str:
@@ -83,7 +89,7 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
     training.fit(experiment, chosen, decoder, data, TrainingRun(say=lambda text: progress(f"{task.name} {text}")))
     fitted = time.perf_counter()
     digest = DecisionHash()
-    stretches = _decide(experiment, chosen, decoder, gathered, task.fold.test, digest)
+    stretches = _decide(experiment, chosen, decoder, gathered, task, digest)
     done = time.perf_counter()
     progress(f"{task.name}: controls")
     return Outcome(
@@ -104,13 +110,13 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
         fit_seconds=fitted - started,
         replay_seconds=done - fitted,
         decisions_sha256=digest.hexdigest(),
-        notes=tuple(note for note in data.info.notes),
+        notes=(*data.info.notes, *in_batches(chosen.name, tolerance_of(decoder) if task.batched else 0.0)),
     )
 
 
 def _piece(part: Part) -> Piece:
     recorded = part.recorded
-    return Piece(recorded.path, part.start, part.stop, recorded.subject, recorded.session)
+    return Piece(recorded.path, part.start, part.stop, recorded.person, recorded.session)
 
 
 def _decide(
@@ -118,20 +124,19 @@ def _decide(
     chosen: DecoderConfig,
     decoder: Decoder,
     gathered: Gathered,
-    parts: Sequence[Part],
+    task: Task,
     digest: DecisionHash,
 ) -> tuple[Stretch, ...]:
     signature = models.signature_of(gathered.data.picked)
     learnt = dict(decoder.arrays()) if isinstance(decoder, Saves) else None
     stretches = []
-    for part in parts:
+    for part in task.fold.test:
         if learnt is not None:  # as a session does: each begins with the model, whatever another one has adapted
             decoder = assemble.make_decoder(experiment, chosen)
             assert isinstance(decoder, Saves)
             decoder.restore({name: np.array(array) for name, array in learnt.items()})
-        stretches.append(
-            decide(experiment, chosen, OnePart(decoder, signature, gathered.calibrated, _piece(part)), digest)
-        )
+        one = OnePart(decoder, signature, gathered.calibrated, _piece(part), task.batched)
+        stretches.append(decide(experiment, chosen, one, digest))
     return tuple(stretches)
 
 
@@ -144,7 +149,7 @@ def _shuffled(experiment: Experiment, chosen: DecoderConfig, gathered: Gathered,
         labels = controls.shuffle_labels(per_trial, task.seed + k)[data.trial]
         decoder = assemble.make_decoder(experiment, chosen)
         training.fit(experiment, frozen, decoder, data.with_labels(labels))
-        stretches = _decide(experiment, frozen, decoder, gathered, task.fold.test, DecisionHash())
+        stretches = _decide(experiment, frozen, decoder, gathered, task, DecisionHash())
         rows.append([trial.answer for stretch in stretches for trial in stretch.trials])
     return np.array(rows, np.int64).reshape(len(rows), -1)
 

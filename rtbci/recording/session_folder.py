@@ -8,6 +8,7 @@
         model.rtbci        a copy of the model, where one was given
         recording.xdf      signals, markers, gaps and decisions
         decisions/NAME.jsonl   the decisions of decoder NAME, bit for bit
+        decisions/NAME.origins.jsonl   where it began to decide, and on which device (`rtbci.origins`)
         report.json        what came out
         log.txt            one line an event
 """
@@ -176,7 +177,8 @@ class SessionFolder:
 
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that have a decision log."""
-        return tuple(sorted(path.stem for path in self.decisions.glob("*.jsonl") if not path.stem.endswith(".trials")))
+        # no decoder's name has a dot in it
+        return tuple(sorted(path.stem for path in self.decisions.glob("*.jsonl") if "." not in path.stem))
 
     def read(self) -> dict[str, Any]:
         """What session.json says. Raises RecordingError when it is missing or is not what rtbci wrote."""

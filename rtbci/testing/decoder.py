@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.devices import uses_device
 from rtbci.errors import DecoderError
 from rtbci.interfaces import Adapts, Decoder, KnowsStream, PredictsMany, Saves
 from rtbci.testing.adapting import AdaptCheck
 from rtbci.testing.contract import ContractError, apart, require, require_methods, same_bytes
+from rtbci.testing.devices import DeviceCheck, JoinCheck, declared_tolerance
 from rtbci.testing.many import ManyCheck
 from rtbci.types import Channel, Samples, StreamInfo, Window
 
@@ -43,7 +45,9 @@ def check_decoder(
 ) -> DecoderReport:
     """Check that ``make()`` gives decoders that rtbci can train, run live, replay and save.
 
-    One with ``predict_many`` must answer batches as single windows, one with ``adapt`` learn so that it can be repeated.
+    One with ``predict_many`` must answer batches as single windows, one with ``adapt`` learn so that it can be repeated. One
+    with ``use_device`` must keep the ``tolerance`` that it declares, in batches and on the processor; one with ``joins``
+    decide together with others of its kind as each does alone.
 
     Parameters
     ----------
@@ -68,6 +72,8 @@ def check_decoder(
     trial.check_many()
     trial.check_saving()
     trial.check_adapting()
+    trial.check_devices()
+    trial.check_joining()
     if more_classes and n_classes != 3:
         _Trial(make, n_channels, n_samples, 3, rate, tolerance).check_fit(learns)
     return report
@@ -133,6 +139,7 @@ class _Trial:
         self.tests, self.truth = _simulate(20 * n_classes, *shape, seed=SEED + 2)
         self.decoder = _made(make)
         self.name = type(getattr(self.decoder, "estimator", self.decoder)).__name__
+        self.of_batches = max(tolerance, declared_tolerance(self.decoder, self.name))
         rows = np.concatenate([window.T for window in self.tests[:6]])
         self.stream = np.ascontiguousarray(rows)  # (n, n_channels), as a pipeline holds it
         self._staging = _aligned(n_samples, n_channels)
@@ -250,8 +257,27 @@ class _Trial:
             self.stream,
             self.n_samples,
             self.n_classes,
-            self.tolerance,
+            self.of_batches,
         )
+
+    def check_devices(self) -> None:
+        if uses_device(self.decoder):
+            copied = self._copy_of if isinstance(self.decoder, Saves) else None
+            DeviceCheck(self.decoder, self.name, self.of_batches, copied, self._said_of_tests).check()
+
+    def check_joining(self) -> None:
+        if not hasattr(self.decoder, "joins"):
+            return
+        others = [_made(self.make) for _ in range(2)]
+        for shift, other in enumerate(others, 1):  # other labels, so that one's weights are not mistaken for another's
+            self._prepare(other)
+            other.fit(self.windows.copy(), (self.labels + shift) % self.n_classes)
+        windows = [self._alone(i) for i in range(1 + len(others))]
+        JoinCheck(self.decoder, self.name, self.of_batches, others, windows, self._predict, self._check_answer).check()
+
+    def _said_of_tests(self, decoder: Any) -> NDArray[np.float64]:
+        """What ``decoder`` says of the first test windows, (n, n_classes)."""
+        return np.array([self._predict(decoder, self._alone(i)) for i in range(min(8, len(self.tests)))])
 
     def _answers_of(self, decoder: Any) -> NDArray[np.float64]:
         """What ``decoder`` says of some windows, in both ways where it has both."""
@@ -265,6 +291,7 @@ class _Trial:
                 np.array(answers),
                 "answers with predict_many otherwise than with predict after adapt()",
                 "both must know what adapt learnt",
+                self.of_batches,
             )
         return np.array(answers)
 
@@ -318,8 +345,9 @@ class _Trial:
         """A new decoder with what this one learnt, as after loading a model file; None where it cannot be saved so."""
         return self._copy_of(self.decoder) if isinstance(self.decoder, Saves) else None
 
-    def _copy_of(self, decoder: Any) -> Any:
+    def _copy_of(self, decoder: Any, first: Callable[[Any], None] = lambda made: None) -> Any:
         copy = _made(self.make)
+        first(copy)
         copy.restore(self._arrays(decoder))
         self._prepare(copy)  # the stream is known only after loading
         return copy
@@ -366,6 +394,14 @@ class _Trial:
         total = float(np.exp(answer).sum())
         require(abs(total - 1.0) < 1e-6, what + f"{answer}, probabilities that sum to {total:.6g}" + right)
 
-    def _require_same(self, got: NDArray[np.float64], expected: NDArray[np.float64], wrong: str, right: str) -> None:
-        near = bool(np.allclose(got, expected, rtol=0.0, atol=self.tolerance)) if self.tolerance else False
+    def _require_same(
+        self,
+        got: NDArray[np.float64],
+        expected: NDArray[np.float64],
+        wrong: str,
+        right: str,
+        tolerance: float | None = None,
+    ) -> None:
+        allowed = self.tolerance if tolerance is None else tolerance
+        near = bool(np.allclose(got, expected, rtol=0.0, atol=allowed)) if allowed else False
         require(near or same_bytes(got, expected), f"{self.name} {wrong} ({apart(got, expected)}); {right}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from rtbci.devices import shown
 from rtbci.testing.contract import ContractError, apart, require, same_bytes
 from rtbci.types import Samples
 
@@ -77,11 +78,15 @@ class ManyCheck:
             said = self.answers(stream, part)
             wanted = alone[at : at + len(part)]
             near = bool(np.allclose(said, wanted, rtol=0.0, atol=self.tolerance)) if self.tolerance else False
+            bits = (
+                "row by row it must be the very bits, whatever the size of the batch, the hop and the address: copy windows "
+                "to aligned buffers, and let every row go through the same calls"
+            )
             require(
                 near or same_bytes(np.ascontiguousarray(said), wanted),
                 f"{self.name}.predict_many gave other answers in a batch of {len(part)} than predict gives one by one "
-                f"({apart(said, wanted)}); row by row it must be the very bits, whatever the size of the batch, the hop "
-                "and the address: copy windows to aligned buffers, and let every row go through the same calls",
+                f"({apart(said, wanted)}); "
+                + (f"within its tolerance of {shown(self.tolerance)} would be right" if self.tolerance else bits),
             )
 
     def answers(self, stream: Samples, starts: Sequence[int]) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[
 COMMANDS = list(_commands(cli))
 PROMISED = {
     ("demo",), ("streams",), ("info",), ("stream",), ("train",), ("run",), ("attach",), ("replay",), ("verify",),
-    ("recover",), ("edit",), ("plugins", "list"),
+    ("recover",), ("edit",), ("plugins", "list"), ("federate", "models"), ("federate", "rounds"),
 }  # fmt: skip
 
 

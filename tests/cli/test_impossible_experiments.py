@@ -70,7 +70,7 @@ IMPOSSIBLE = {
         BAND, '{ use = "re-reference", channels = ["Qz"] }', (f'{STEP} "re-reference"', "Qz", "Pz"),
     ),
     "a rate that cannot be": (BAND, '{ use = "resample", rate = 1e9 }', (f'{STEP} "resample" rate', "nearest")),
-    "an unknown transform": ('"band-pass"', '"bandpas"', (f'{STEP} use = "bandpas"', '"band-pass"?', "resample")),
+    "an unknown transform": ('"band-pass"', '"bandpas"', (f'{STEP} use = "bandpas"', '"band-pass"?', "recentre")),
     "a decoder as transform": ('"band-pass"', '"tangent"', (f'{STEP} use = "tangent"', "it is a decoder")),
     "a transform in plain text": (BAND, '"band-pass"', (f"{RIEMANN} transforms", '[{ use = "band-pass"')),
     "an unknown decoder": ('"tangent"', '"tangnt"', (f'{RIEMANN} use = "tangnt"', '"tangent"?', "csp")),

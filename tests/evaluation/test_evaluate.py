@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def test_the_decisions_are_those_of_train_and_replay(done, runs, experiment, tmp
             assert row["trial_accuracy"] == alone["trial_accuracy"]
             for key in ("balanced_accuracy", "kappa", "auc", "nmcc", "window_accuracy"):
                 assert row[key] == pytest.approx(alone[key])
+
+
+@pytest.mark.parametrize("use", ["euclidean-alignment", "mvnn"])
+def test_with_a_transform_that_calibrates_the_decisions_are_those_of_train_and_replay_too(
+    use, runs, experiment, tmp_path
+):
+    sessions = [shutil.copy(run, tmp_path / f"sub-1_ses-{k}_raw.fif") for k, run in enumerate(runs, 1)]
+    step = f'{{ use = "{use}", memory = 20.0 }}'
+    experiment.write_text(experiment.read_text().replace("high = 30.0 }]", f"high = 30.0 }}, {step}]"))
+    only = ("--decoder", "csp", "--jobs", 1, "--flattery")
+    code, said, errors = rtbci("evaluate", experiment, *given(sessions), *only, "--out", tmp_path / "out")
+    assert code == 0, errors
+    assert len(said["rows"]) == 2
+    model = tmp_path / "m.rtbci"
+    code, _, errors = rtbci("train", experiment, *given(sessions[:2]), "--out", model)
+    assert code == 0, errors
+    code, replayed, errors = rtbci("replay", experiment, "--model", model, "--recording", sessions[2])
+    assert code == 0, errors
+    assert said["rows"][1]["session"] == "3"
+    assert said["rows"][1]["decisions_sha256"] == replayed["decoders"]["csp"]["decisions_sha256"]
+    assert 0.5 < said["summary"]["csp"]["flattering"]["window_accuracy"] <= 1.0
 
 
 def test_the_report_is_one_file_that_asks_for_nothing(done):

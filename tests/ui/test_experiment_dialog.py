@@ -1,5 +1,7 @@
 """The form for an experiment: reads, judges, and writes back what a person wrote with their comments."""
 
+from dataclasses import replace
+
 import pytest
 
 from rtbci import config
@@ -153,3 +155,16 @@ def test_the_form_leaves_idle_as_it_is():
     draft = draft_of(before)
     assert [name for name, _ in draft.classes] == ["a", "b"]
     assert experiment_of(draft, before) == before
+
+
+def test_decoders_that_share_a_worker_still_do_when_the_form_has_changed_them(path):
+    path.write_text(path.read_text().replace("hop = 0.1", 'hop = 0.1\nworker = "nets"  # one process'))
+    before = open_experiment(path)
+    draft = draft_of(before)
+    (decoder,) = draft.decoders
+    renamed = replace(draft, decoders=(replace(decoder, name="other", hop=0.2),))
+    after = experiment_of(renamed, before)
+    assert [(d.name, d.hop, d.worker) for d in after.decoders] == [("other", 0.2, "nets")]
+    config.save(after, path)
+    assert 'worker = "nets"  # one process' in path.read_text()
+    assert open_experiment(path) == after

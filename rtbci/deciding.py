@@ -1,0 +1,262 @@
+"""One decoder of a worker: its model, its pipeline on the session's ring, and all that it leaves behind.
+
+In the run folder these are its decisions, trials, status and what it has learnt; in the session's folder, the origins at
+which it began.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rtbci import assemble, learnt, origins
+from rtbci.config import DecoderConfig, Experiment
+from rtbci.devices import device_of
+from rtbci.errors import ModelError
+from rtbci.interfaces import Decoder
+from rtbci.origins import Origin
+from rtbci.pipeline import Pipeline
+from rtbci.runfolder import DecisionRing, RunFolder, replace_json
+from rtbci.sources.ring import RingSource
+from rtbci.trials import Trial
+from rtbci.types import Decision, StreamInfo, Window
+from rtbci.warming import warm_up
+
+REPORT_SECONDS = 0.25
+SETTLE_SECONDS = 5.0
+"""A decoder that is restarted in mid-stream begins this long (and two windows) before the newest sample, so that its
+filters have settled when the first window is due; longer where a transform asks for it (``settle_seconds``)."""
+
+
+class Decider:
+    """Decides with one decoder until its session ends.
+
+    ::
+
+        load() -> begin() -> [take() samples -> due() window -> publish() decision -> tell()] -> ended
+
+    What a decoder learns while it runs is written to the run folder after every trial. One that is restarted goes on with
+    it, and leaves a copy in the session's folder for the origin at which it began anew (`rtbci.learnt`).
+
+    Parameters
+    ----------
+    model : file that holds the decoder's model.
+    device : what it is to run on, where it uses devices; None: as the experiment says.
+
+    Attributes
+    ----------
+    pipeline, source : what it decides with, and the ring as it reads it; `begin` comes first.
+    ended : whether the session's stream has ended, and all of it was taken.
+    """
+
+    pipeline: Pipeline
+    source: RingSource
+
+    def __init__(
+        self, run: RunFolder, session: Path, experiment: Experiment, name: str, model: Path, device: str | None
+    ) -> None:
+        self.name = name
+        self.config: DecoderConfig = experiment.decoder(name)
+        self.n_classes = len(experiment.classes)
+        self.counts: dict[str, Any] = {"skipped": 0, "over_gap": 0, "without_data": 0}
+        self.notes: tuple[str, ...] = ()
+        self.ended = False
+        self._run = run
+        self._session = session
+        self._experiment = experiment
+        self._model = model
+        self._wanted_device = device
+        self._device: str | None = None
+        self._over_gap_before = 0
+        self._told = 0.0
+        self._trials_told: set[float] = set()
+        self._adapted = 0
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder itself; `load` comes first."""
+        return self._fitted.model.decoder
+
+    def say(self, state: str) -> None:
+        """Tell the session how it goes."""
+        replace_json(
+            self._run.worker(self.name),
+            {
+                "state": state,
+                "pid": os.getpid(),
+                "problem": None,
+                "fatal": False,
+                "device": self._device,
+                "notes": list(self.notes),
+                **self.counts,
+            },
+        )
+        self._told = time.monotonic()
+
+    # ------------------------------------------------------------------ beginning
+
+    def load(self, info: StreamInfo) -> Window | None:
+        """Load the model and warm it up; a window of noise that it has decided."""
+        self._fitted = self._load(info)
+        self.notes = self._fitted.notes
+        noise = warm_up(self._experiment, self.config, self._fitted, info)
+        if self.config.adapt:
+            self._fitted = self._load(info)  # what the warm-up has taught it is nonsense
+            self._remember_learnt(info)
+        self._decisions = self._decision_ring()
+        self._remember_trials()
+        return noise
+
+    def _load(self, info: StreamInfo) -> assemble.Fitted:
+        model = assemble.load_models(self._experiment, self._model, [self.name], self._wanted_device)[self.name]
+        return assemble.fit_to_stream(model, info)
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            print(f"{self.name}: {note}", flush=True)
+            self.notes = (*self.notes, note)
+
+    def _remember_learnt(self, info: StreamInfo) -> None:
+        """After a restart: what the decoder had learnt from this session's trials."""
+        path = self._run.learnt(self.name)
+        if not path.exists():
+            return
+        try:
+            self._adapted = learnt.read(path, self.decoder)
+        except ModelError as error:
+            self._note(f"{error}; {self.name} began again with its model, without what it had learnt while it ran")
+            self._fitted = self._load(info)  # the damaged one may have been taken in half
+
+    def _decision_ring(self) -> DecisionRing:
+        path = self._run.decisions(self.name)
+        if path.exists():
+            return DecisionRing.attach(path)
+        return DecisionRing.create(
+            path, tuple(self._experiment.classes), self.config.hop or self.config.window, self.config.window
+        )
+
+    def _settle_seconds(self) -> float:
+        """How much signal the slowest transform needs before it is itself again; the ring may hold less."""
+        steps = assemble.make_transforms(self._experiment, self.config, self._fitted.model.calibrated)
+        return max([SETTLE_SECONDS, *(float(getattr(step, "settle_seconds", 0.0)) for step in steps)])
+
+    def begin(self, anew: bool = False) -> None:
+        """Begin with the oldest sample of the ring, or in mid-stream: ``anew``, or after a worker that has died."""
+        source = RingSource(self._run, first=0)
+        info = source.open()
+        ring = source.ring
+        newest = self._decisions.newest()
+        if newest is None and not anew:
+            source.index = ring.oldest
+        else:
+            settle = int((self._settle_seconds() + 2 * self.config.window) * info.rate)
+            # never the origin of an earlier run, so that the log tells the runs apart
+            after = 0 if newest is None else newest.origin + 1
+            source.index = min(max(ring.oldest, ring.written - settle, after), ring.written)
+        pipeline = assemble.make_pipeline(
+            self._experiment,
+            self.config,
+            source,
+            info,
+            self.decoder,
+            self._fitted.channels,
+            origin=source.index,
+            calibrated=self._fitted.model.calibrated,
+        )
+        if newest is not None:
+            pipeline.forget_before(newest.start, newest.skipped)
+        # all markers of the session are heard again
+        pipeline.trials.leave_out(self._trials_told)
+        pipeline.go_on_adapting(self._adapted)
+        if self._adapted:
+            self._keep_learnt(learnt.kept_for(self._session, self.name, source.index))
+        self.source, self.pipeline = source, pipeline
+        if (device := device_of(self.decoder)) is not None and device != self._device:
+            self._note(f"runs on {device}" + (", because a device was lost" if self._wanted_device else ""))
+        self._device = device
+        for note in getattr(self.decoder, "notes", ()):
+            self._note(str(note))
+
+    def begin_again(self) -> None:
+        """Begin anew with the newest samples: those that were to come next have been overwritten."""
+        self._over_gap_before = self.counts["over_gap"]
+        self.source.close()
+        self.begin(anew=True)
+
+    def keep_origin(self, exact: bool) -> None:
+        """Write to the session's folder where it began, and whether it decides alone; a disk that fails ends no session."""
+        path = origins.kept_for(self._session, self.name)
+        try:
+            origins.add(path, Origin(self.pipeline.origin, self._device, exact))
+        except OSError as error:
+            self._note(f"{path}: where it began cannot be kept ({error.strerror})")
+
+    # ------------------------------------------------------------------ deciding
+
+    def take(self) -> None:
+        """Take what the session has received. Raises Overrun when that has been overwritten."""
+        if not self.ended:
+            try:
+                self.pipeline.ingest(0.0)
+            except EOFError:
+                self.ended = True
+
+    def due(self) -> Window | None:
+        """The next window that is to be decided, or None; the older ones of several that have come are skipped."""
+        while (window := self.pipeline.next_window()) is not None:
+            if not self.pipeline.newer_is_due():
+                return window
+            self.pipeline.skip(window)
+        return None
+
+    def busy(self, since: int) -> None:
+        """Let the session see since when it has been deciding, in ns of the monotonic clock; 0: it is not."""
+        self._decisions.busy(since)
+
+    def publish(self, decision: Decision) -> None:
+        """Let the session see ``decision``."""
+        self._decisions.add(decision)
+        if decision.adapted != self._adapted:
+            self._adapted = decision.adapted
+            self._keep_learnt(self._run.learnt(self.name))
+
+    def _keep_learnt(self, path: Path) -> None:
+        """Write what the decoder has learnt so far; a disk that fails ends no session."""
+        try:
+            learnt.write(path, self.decoder, self._adapted)
+        except OSError as error:
+            self._note(f"{path}: what was learnt cannot be kept ({error.strerror})")
+
+    # ------------------------------------------------------------------ telling
+
+    def tell(self) -> None:
+        """Tell the session of finished trials, and now and then how it goes."""
+        self._tell_trials(self.pipeline.finished_trials(self.ended))
+        self.counts = {
+            "skipped": self.pipeline.skipped,
+            "over_gap": self._over_gap_before + self.pipeline.over_hole,
+            "without_data": self.pipeline.trials.without_data,  # a second pipeline hears all markers again
+        }
+        if time.monotonic() - self._told > REPORT_SECONDS:
+            self.say("live")
+
+    def _remember_trials(self) -> None:
+        """After a restart: which trials were told already."""
+        path = self._run.trials(self.name)
+        if path.exists():
+            self._trials_told = {float(json.loads(line)["time"]) for line in path.read_text().splitlines()}
+
+    def _tell_trials(self, trials: Sequence[Trial]) -> None:
+        fresh = [trial for trial in trials if trial.time not in self._trials_told]
+        if fresh:
+            self._trials_told.update(trial.time for trial in fresh)
+            with self._run.trials(self.name).open("a") as file:
+                file.write("".join(json.dumps(trial.as_json()) + "\n" for trial in fresh))
+
+    def close(self) -> None:
+        """Let go of the ring of decisions."""
+        self._decisions.close()
