@@ -9,6 +9,7 @@ import click
 from rtbci import __version__
 from rtbci.cli.again import recover, replay, verify
 from rtbci.cli.evaluate import evaluate
+from rtbci.cli.federate import federate
 from rtbci.cli.live import attach, demo, edit, run_session, subject
 from rtbci.cli.look import info, plugins, streams
 from rtbci.cli.output import run_command
@@ -52,6 +53,7 @@ for command in (
     attach,
     replay,
     evaluate,
+    federate,
     verify,
     recover,
     edit,

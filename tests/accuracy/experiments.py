@@ -163,6 +163,70 @@ def settings() -> list[Setting]:
     return found
 
 
+DEEP_BAND = '{ use = "band-pass", low = 4.0, high = 40.0 }'
+PASS = '{ use = "high-pass", low = 0.5 }'
+ALIGN = '{ use = "euclidean-alignment" }'
+
+
+def networks(window: float, before: str, rate: float) -> list[str]:
+    """The convolutional decoders for motor imagery, with the Riemannian ones that they stand beside."""
+    band = before + DEEP_BAND
+    down = f'{{ use = "resample", rate = {rate} }}'
+    return [
+        sliding("mdm", "mdm", before + MI_BAND, window),
+        sliding("tangent", "tangent", before + MI_BAND, window),
+        sliding("fbcsp", "fbcsp", before + WIDE_BAND, window),
+        sliding("eegnet", "eegnet", band + ", " + down, window),
+        sliding("shallow", "shallow", band, window),
+        sliding("simpleconv", "simpleconv", f"{before}{PASS}, {down}, {ALIGN}", window),
+    ]
+
+
+def deep_settings() -> list[Setting]:
+    """Networks beside the decoders that they compete with, on the same folds."""
+    found = []
+    for name, runs, classes in (
+        ("deep S001 fists/feet", ("06", "10", "14"), 'fists = ["T1"]\nfeet = ["T2"]'),
+        ("deep S001 left/right imagined", ("04", "08", "12"), 'left = ["T1"]\nright = ["T2"]'),
+    ):
+        text = experiment(name, classes, (0.5, 3.5), networks(2.0, "", 100.0))
+        found.append(Setting(name, text, s001(runs), (PAST, OTHERS)))
+    for subject, session in (("sub-P002", "ses-S002"), ("sub-P004", "ses-S003")):
+        for rest in (False, True):
+            name = f"deep {subject[4:]} {session[4:]} right/left{'/rest' if rest else ''}"
+            classes = 'right = ["1"]\nleft = ["2"]' + ('\nrest = ["0"]' if rest else "")
+            text = experiment(name, classes, (0.5, 4.0), networks(2.0, SCALP, 100.0), NAMES)
+            found.append(Setting(name, text, xdf(subject, session), (PAST,)))
+    p300 = '{ use = "band-pass", low = 1.0, high = 20.0 }'
+    text = experiment(
+        "P300", 'nontarget = ["nontarget"]\ntarget = ["target"]', (0.0, 1.0), evoked_networks(p300, "", 1.0)
+    )
+    found.append(Setting("deep P300, first half to second", text, _p300, blocks=2))
+    for subject in ("1", "2"):
+        pick = '{ use = "pick", channels = ["TP9", "AF7", "AF8", "TP10"] }, '
+        band = '{ use = "band-pass", low = 1.0, high = 30.0 }'
+        decoders = evoked_networks(band, pick, 0.8)
+        text = experiment(f"N170 {subject}", 'faces = ["1"]\nhouses = ["2"]', (0.0, 0.8), decoders)
+        found.append(Setting(f"deep N170 subject {subject}", text, muse(subject), (PAST, OTHERS)))
+    return found
+
+
+def evoked_networks(band: str, before: str, window: float) -> list[str]:
+    """xDAWN and the convolutional decoders for evoked responses."""
+    return [
+        locked("xdawn", "xdawn", before + band, window, 0.0),
+        locked("xdawn-short", "xdawn", before + band, 0.6, 0.0),
+        locked("eegnet", "eegnet", before + band, window, 0.0),
+        locked("shallow", "shallow", before + band, window, 0.0),
+        locked("simpleconv", "simpleconv", before + band, window, 0.0, "batch = 64"),
+        locked("nice", "nice", before + band, window, 0.0, "batch = 64"),
+    ]
+
+
+def _p300(data: Path, folder: Path) -> list[Path]:
+    return [material.p300(data, folder)]
+
+
 def slug(name: str) -> str:
     """A folder's name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")

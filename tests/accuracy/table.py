@@ -1,9 +1,10 @@
 """Every decoder that applies, on every real recording there is: trained on the past, causal, beside what papers would claim.
 
     .venv/bin/python -m tests.accuracy.table --out /tmp/accuracy --jobs 2 [--only S001] [--split chrono] > table.md
+    .venv/bin/python -m tests.accuracy.table --networks --out /tmp/networks --jobs 2 > networks.md
 
 For each setting an experiment file is written to the folder and ``rtbci evaluate EXPERIMENT --recording … --split …
---shuffles 1 --flattery`` is run on it; the tables are made of its ``--json``. Finished tasks are kept: a second run makes
+--shuffles 1 --flattery`` is run on it (networks are trained often enough without the last); the tables are made of its ``--json``. Finished tasks are kept: a second run makes
 the tables only. The recordings are those of the folder in ``RTBCI_TEST_DATA``.
 """
 
@@ -17,12 +18,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.accuracy.experiments import Setting, settings, slug
+from tests.accuracy.experiments import Setting, deep_settings, settings, slug
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def evaluate(setting: Setting, split: str, data: Path, folder: Path, jobs: int) -> dict[str, Any]:
+def evaluate(
+    setting: Setting, split: str, data: Path, folder: Path, jobs: int, flattery: bool = True
+) -> dict[str, Any]:
     """Run the command; its JSON, or ``{"error": …}``."""
     place = folder / slug(setting.name)
     place.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,7 @@ def evaluate(setting: Setting, split: str, data: Path, folder: Path, jobs: int) 
         command += ["--recording", str(recording)]
     if setting.blocks is not None:
         command += ["--blocks", str(setting.blocks)]
-    command += ["--shuffles", "1", "--flattery", "--out", str(place), "--json"]
+    command += ["--shuffles", "1", *(["--flattery"] if flattery else []), "--out", str(place), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
@@ -91,13 +94,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="settings whose name holds this")
     parser.add_argument("--split", default="", help="splits whose name holds this")
+    parser.add_argument("--networks", action="store_true", help="networks beside those that they compete with")
     given = parser.parse_args()
     data = Path(os.environ.get("RTBCI_TEST_DATA", ROOT.parent / "shared" / "data"))
-    for setting in settings():
+    for setting in deep_settings() if given.networks else settings():
         for split in setting.splits:
             if given.only not in setting.name or given.split not in split:
                 continue
-            result = evaluate(setting, split, data, given.out.resolve(), given.jobs)
+            result = evaluate(setting, split, data, given.out.resolve(), given.jobs, not given.networks)
             print(table(setting, split, result), flush=True)
 
 

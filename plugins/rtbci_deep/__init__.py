@@ -1,0 +1,1 @@
+"""Neural networks for EEG and MEG in PyTorch, and importers of published weights."""

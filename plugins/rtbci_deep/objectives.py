@@ -1,0 +1,145 @@
+"""The two objectives: telling classes apart, and meeting embeddings of what was shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rtbci_deep.losses import contrast, mixed
+from rtbci_deep.material import Batch, Material
+
+
+class Classes:
+    """Cross-entropy over classes.
+
+    Parameters
+    ----------
+    weights : (n_classes,) float32 of the classes, or None.
+    mixup : whether windows are mixed in pairs.
+    subject_share : weight T of a second output that tells the subjects apart: ``(loss + T * loss of subjects) / 2``, as
+        EEG-SimpleConv has it; 0: there is none, or it is not trained.
+    """
+
+    metric = "accuracy"
+
+    def __init__(self, weights: Tensor | None, mixup: bool, subject_share: float = 0.0) -> None:
+        self.weights = weights
+        self.mixup = mixup
+        self.subject_share = subject_share
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Of a batch that is trained on."""
+        x, share = batch.x, 1.0
+        order = torch.arange(len(batch), device=x.device)
+        if self.mixup and len(batch) > 1:
+            share = float(torch.rand(()))
+            order = torch.randperm(len(batch)).to(x.device)
+            x = share * x + (1.0 - share) * x[order]
+        scores, of_subject = outputs(network(x, batch.subject))
+        loss = mixed(scores, batch.label, batch.label[order], share, self.weights)
+        if of_subject is None or not self.subject_share:
+            return loss
+        who = mixed(of_subject, batch.subject, batch.subject[order], share, None)
+        return (loss + self.subject_share * who) / 2
+
+    def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:
+        """Loss and share of windows told right, every class counting as in training."""
+        loss, right, n, total = 0.0, 0, 0, 0.0
+        for batch in material.in_order():
+            scores, _ = outputs(network(batch.x, batch.subject))
+            scores = scores.float()
+            each = functional.cross_entropy(scores, batch.label, reduction="none")
+            weight = torch.ones_like(each) if self.weights is None else self.weights[batch.label]
+            loss += float((weight * each).sum())
+            total += float(weight.sum())
+            right += int((scores.argmax(dim=1) == batch.label).sum())
+            n += len(batch)
+        return loss / total, right / n
+
+
+def outputs(said: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """A network's main output, and its second one where it has two."""
+    return said if isinstance(said, tuple) else (said, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How embeddings of windows are held against embeddings of what was shown: kept with every model.
+
+    Logits are ``scale * <z, y>``, with ``z`` of the window and ``y`` of the item brought to length 1 where it is said so.
+    """
+
+    scale: float
+    normalise_z: bool
+    normalise_y: bool
+    symmetric: bool
+
+    def z(self, z: Tensor) -> Tensor:
+        """Embeddings (..., n_dims) of windows as they are compared."""
+        return functional.normalize(z, dim=-1) if self.normalise_z else z
+
+    def y(self, y: Tensor) -> Tensor:
+        """Embeddings (..., n_dims) of items as they are compared."""
+        return functional.normalize(y, dim=-1) if self.normalise_y else y
+
+
+class Embeddings:
+    """Contrast to the embeddings of what was shown, and the distance from them.
+
+    Parameters
+    ----------
+    targets : (n_items, n_dims) float32 embeddings of the items.
+    similarity : how they are compared.
+    mse : share of the mean squared distance; the rest is the contrast's. A network with two outputs has the second one
+        for it.
+    betas : of Adam.
+    """
+
+    metric = "top-1"
+
+    def __init__(
+        self, targets: Tensor, similarity: Similarity, mse: float, betas: tuple[float, float] = (0.9, 0.999)
+    ) -> None:
+        self.targets = targets
+        self.compared = similarity.y(targets)
+        self.similarity = similarity
+        self.mse = mse
+        self.betas = betas
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Of a batch that is trained on."""
+        z, second = outputs(network(batch.x, batch.subject))
+        return self._loss(z, second, batch)
+
+    def _loss(self, z: Tensor, second: Tensor | None, batch: Batch) -> Tensor:
+        y = self.compared[batch.item]
+        loss = torch.zeros((), device=z.device)
+        if self.mse < 1.0:
+            near = contrast(
+                self.similarity.z(z.float()),
+                y,
+                batch.item,
+                scale=self.similarity.scale,
+                symmetric=self.similarity.symmetric,
+            )
+            loss = loss + (1.0 - self.mse) * near
+        if self.mse > 0.0:
+            far = functional.mse_loss((z if second is None else second).float(), self.targets[batch.item])
+            loss = loss + self.mse * far
+        return loss
+
+    def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:
+        """Loss over all windows at once, and how often the item itself is nearest among all that are held out."""
+        parts = [(batch, *outputs(network(batch.x, batch.subject))) for batch in material.in_order()]
+        z = torch.cat([z for _, z, _ in parts]).float()
+        seconds = [second for _, _, second in parts]
+        second = torch.cat([s for s in seconds if s is not None]) if seconds[0] is not None else None
+        label, item, subject = (torch.cat([getattr(b, n) for b, _, _ in parts]) for n in ("label", "item", "subject"))
+        joined = Batch(z[:0], label, item, subject, material.rows)  # the windows themselves are not needed any more
+        loss = float(self._loss(z, second, joined))
+        items, column = torch.unique(joined.item, return_inverse=True)
+        nearest = (self.similarity.z(z) @ self.compared[items].T).argmax(dim=1)
+        return loss, float((nearest == column).float().mean())

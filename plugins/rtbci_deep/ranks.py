@@ -1,0 +1,39 @@
+"""Several processes that train one network, as ``torchrun`` starts them: gradients are averaged, one of them tells."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from rtbci_deep.material import Ranks
+
+
+def join(ranks: Ranks, device: torch.device) -> None:
+    """Meet the other processes (NCCL between GPUs, gloo between CPUs); once for a process."""
+    if ranks.of == 1 or dist.is_initialized():
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=ranks.rank, world_size=ranks.of)
+    atexit.register(dist.destroy_process_group)
+
+
+def together(network: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+    """``network`` with its gradients averaged over all processes after each backward pass."""
+    if ranks.of == 1 or not any(p.requires_grad for p in network.parameters()):
+        return network
+    devices = [device.index or 0] if device.type == "cuda" else None
+    # of a network with two heads, one may have no part in the loss
+    return nn.parallel.DistributedDataParallel(network, device_ids=devices, find_unused_parameters=True)
+
+
+def agreed(numbers: Sequence[float], ranks: Ranks, device: torch.device) -> list[float]:
+    """The first process's ``numbers``, in all of them: statistics of batch norms differ, and all must stop together."""
+    if ranks.of == 1:
+        return list(numbers)
+    tensor = torch.tensor(list(numbers), dtype=torch.float64, device=device)
+    dist.broadcast(tensor, src=0)
+    told: list[float] = tensor.tolist()
+    return told
