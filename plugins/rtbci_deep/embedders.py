@@ -66,6 +66,7 @@ class Embedder(NetworkDecoder):
         self.logit_scale = self.similarity_scale
         self._shown: Targets | None = None
         self._classes: Array = np.zeros((0, 0), np.float32)
+        self._exact: tuple[Array, NDArray[np.float64]] = self._classes, np.zeros((0, 0))
         self._normalise = (self.normalise_z, self.normalise_y)
 
     def _begin(self, calibration: Calibration) -> Indices:
@@ -107,8 +108,10 @@ class Embedder(NetworkDecoder):
         self.logit_scale = self.similarity_scale / temperature(logits, held_out.labels, held_out.trial)
 
     def _similarities(self, outputs: Array) -> NDArray[np.float64]:
+        if self._exact[0] is not self._classes:  # made once: for 200 classes of 1024 values it takes .25 ms, a sixth of NICE
+            self._exact = self._classes, self._classes.T.astype(np.float64)
         z = unit(outputs) if self._normalise[0] else outputs
-        result: NDArray[np.float64] = z.astype(np.float64) @ self._classes.T.astype(np.float64)
+        result: NDArray[np.float64] = z.astype(np.float64) @ self._exact[1]
         return result
 
     def _log_probs(self, outputs: Array) -> NDArray[np.float64]:

@@ -68,8 +68,8 @@ class DeviceCheck:
         device = self._told(moved, 'after use_device("cpu"), restore() and prepare()')
         require(
             is_cpu(device),
-            f'{self.name}.runs_on is "{device}" after use_device("{CPU}") and prepare(); words that begin with "{CPU}", such '
-            'as "cpu, 1 thread", would be right',
+            f'{self.name}.runs_on is "{device}" after use_device("{CPU}") and prepare(); words that begin with "{CPU}", '
+            'such as "cpu, 1 thread", would be right',
         )
         wanted, got = self.answers(self.decoder), self.answers(moved)
         require(

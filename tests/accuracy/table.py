@@ -4,8 +4,9 @@
     .venv/bin/python -m tests.accuracy.table --networks --out /tmp/networks --jobs 2 > networks.md
 
 For each setting an experiment file is written to the folder and ``rtbci evaluate EXPERIMENT --recording … --split …
---shuffles 1 --flattery`` is run on it (networks are trained often enough without the last); the tables are made of its ``--json``. Finished tasks are kept: a second run makes
-the tables only. The recordings are those of the folder in ``RTBCI_TEST_DATA``.
+--shuffles 1 --flattery`` is run on it (with ``--networks`` without the last: they are trained often enough); the tables are
+made of its ``--json``. Finished tasks are kept: a second run makes the tables only. The recordings are those of the folder
+in ``RTBCI_TEST_DATA``.
 """
 
 from __future__ import annotations

@@ -122,6 +122,18 @@ def test_decoders_of_a_kind_share_batches_where_they_are_told_to(make):
     np.testing.assert_allclose(together[1], others[0].predict(window(x[1])), rtol=0, atol=TOLERANCE / 100)
 
 
+@pytest.mark.parametrize("name", ["eegnet", "conformer-chunks of 2", "meg-conv"])
+def test_contract_of_decoders_that_decide_together(name):
+    make = ALL[name]
+
+    class Joining(make.func):
+        JOINS_ON_CPU = True
+
+    check_decoder(
+        partial(Joining, **make.keywords | {"epochs": 1}), tolerance=TOLERANCE, more_classes=False, learns=False
+    )
+
+
 @EVERY
 def test_on_a_cpu_decoders_decide_alone(make):
     one = fitted(make)

@@ -1,0 +1,105 @@
+"""Networks decide live what they decide again: bit for bit on the same device and threads, within a tolerance in batches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtbci import bundled
+from tests import live
+
+pytestmark = pytest.mark.timeout(240)
+
+DECODERS = """
+[[decoder]]
+name = "eegnet"
+use = "eegnet"
+window = 1.0
+hop = 0.1
+epochs = 2
+transforms = [{ use = "band-pass", low = 4.0, high = 40.0 }, { use = "euclidean-alignment" }]
+
+[[decoder]]
+name = "chunks"
+use = "conformer-chunks"
+window = 2.0
+hop = 0.25
+epochs = 1
+att_depth = 1
+worker = "shared"
+transforms = [{ use = "band-pass", low = 4.0, high = 40.0 }]
+
+[[decoder]]
+name = "stranger"
+use = "atm"
+window = 1.0
+hop = 0.25
+epochs = 1
+dims = 8
+worker = "shared"
+transforms = [{ use = "band-pass", low = 0.5, high = 40.0 }]
+"""
+
+
+def test_a_live_session_of_networks_verifies_and_replays_to_the_bit(tmp_path: Path, stream_name: str) -> None:
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text(live.EXPERIMENT.format(name="test", stream=stream_name, decoders=DECODERS))
+    model, session = tmp_path / "model.rtbci", tmp_path / "session"
+    code, trained, errors = live.rtbci("train", experiment, "--recording", bundled.calibration(), "--out", model)
+    assert code == 0, (trained, errors)
+    with live.streaming(stream_name, "--wait", 90):
+        code, report, errors = live.rtbci(
+            "run", experiment, "--model", model, "--headless", "--seconds", 12, "--session", session
+        )
+    assert code == 0, (report, errors)
+    for name in ("eegnet", "chunks", "stranger"):
+        assert report["decoders"][name]["device"].startswith("cpu ("), report["decoders"][name]
+        assert f"{name}: runs on cpu (" in errors
+        origins = (session / "decisions" / f"{name}.origins.jsonl").read_text().splitlines()
+        assert [json.loads(line)["exact"] for line in origins] == [True]  # on the CPU, networks decide alone
+    assert "stranger: it is not said who sits there ([recording] subject)" in errors
+
+    code, verdict, _ = live.rtbci("verify", session)
+    assert code == 0
+    decoded = {name: one["windows"]["decoded"] for name, one in report["decoders"].items()}
+    assert verdict["decoders"]["eegnet"]["compared"] == decoded["eegnet"] > 50
+    assert (verdict["compared"], verdict["equal"]) == (sum(decoded.values()), sum(decoded.values()))
+
+    code, again, _ = live.rtbci(
+        "replay", experiment, "--model", model, "--recording", session / "recording.xdf", "--chunk", 33
+    )
+    assert code == 0
+    for name, decoder in report["decoders"].items():
+        if decoder["windows"]["skipped"] == 0:  # a busy machine may skip some: verify has compared those that were not
+            assert again["decoders"][name]["decisions_sha256"] == decoder["decisions_sha256"]
+
+
+def test_batches_agree_with_single_windows_within_the_stated_tolerance(tmp_path: Path) -> None:
+    """The same recording, decided one by one and many at once."""
+    from rtbci import config, replay
+    from rtbci.training import Options, train
+
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text(live.EXPERIMENT.format(name="test", stream="s", decoders=DECODERS))
+    loaded = config.load(experiment)
+    train(loaded, [bundled.calibration()], tmp_path / "model.rtbci", options=Options())
+    said: dict[bool, dict[str, list[np.ndarray]]] = {}
+    for batched in (False, True):
+        said[batched] = {}
+        report = replay.replay(
+            loaded,
+            tmp_path / "model.rtbci",
+            bundled.calibration(),
+            batched=batched,
+            decided=lambda name, d, batched=batched: said[batched].setdefault(name, []).append(d.log_probs),
+        )
+        assert any("asked in batches" in note for note in report["notes"]) == batched
+    from rtbci_deep.decoder import NetworkDecoder
+
+    for name in ("eegnet", "chunks", "stranger"):
+        one, many = (np.array(said[batched][name]) for batched in (False, True))
+        assert one.shape == many.shape
+        assert np.abs(one - many).max() <= 0.1 * NetworkDecoder.tolerance  # on a CPU far within it
