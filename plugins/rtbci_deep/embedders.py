@@ -108,7 +108,8 @@ class Embedder(NetworkDecoder):
         self.logit_scale = self.similarity_scale / temperature(logits, held_out.labels, held_out.trial)
 
     def _similarities(self, outputs: Array) -> NDArray[np.float64]:
-        if self._exact[0] is not self._classes:  # made once: for 200 classes of 1024 values it takes .25 ms, a sixth of NICE
+        if self._exact[0] is not self._classes:
+            # once: for 200 classes of 1024 values it takes .25 ms, where NICE takes 1
             self._exact = self._classes, self._classes.T.astype(np.float64)
         z = unit(outputs) if self._normalise[0] else outputs
         result: NDArray[np.float64] = z.astype(np.float64) @ self._exact[1]

@@ -20,6 +20,11 @@ class Split:
     problem: str | None = None
 
 
+def everything(calibration: Calibration) -> Split:
+    """All windows to train on, and none held out."""
+    return Split(np.arange(len(calibration), dtype=np.int64), np.empty(0, np.int64))
+
+
 def chronological(calibration: Calibration, share: float, every_class: bool) -> Split:
     """Hold out the last ``share`` of each subject's trials.
 
@@ -27,7 +32,7 @@ def chronological(calibration: Calibration, share: float, every_class: bool) -> 
     that does not help, none are. Windows to train on that end less than a window before the block are left out.
     """
     rows = np.arange(len(calibration), dtype=np.int64)
-    none = Split(rows, np.empty(0, np.int64))
+    none = everything(calibration)
     if share == 0.0:
         return Split(none.train, none.held_out, "validation = 0: nothing was held out")
     held: list[NDArray[np.int64]] = []

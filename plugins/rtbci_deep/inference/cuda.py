@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbci.errors import DecoderError
+from rtbci_deep.device import GONE
 from rtbci_deep.inference.steps import Array, Given
 from rtbci_deep.inference.timing import Clock, medians
 from rtbci_deep.settings import Acceleration
@@ -199,9 +200,9 @@ class GpuStep:
         compiled = torch.compile(self._module, mode="max-autotune-no-cudagraphs", dynamic=False)
         try:
             return _Batch(compiled, host, self._gpu, given)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # whatever a compiler may raise
+            if isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in GONE):
+                raise  # no fault of the compiler's
             reason = " ".join(str(error).split())[:200]
             raise DecoderError(
                 f'acceleration = "compile": torch.compile cannot ({type(error).__name__}: {reason}); "auto" would be right'

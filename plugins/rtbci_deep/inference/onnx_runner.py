@@ -117,7 +117,7 @@ class OnnxStep:
         except Exception as error:  # of classes that onnxruntime makes in C++
             reason = " ".join(str(error).split())[:200]
             raise DecoderError(f"onnxruntime {onnxruntime.__version__} does not take the model ({reason})") from error
-        self.way = "onnxruntime"
+        self.way = f"onnxruntime {onnxruntime.__version__}"
         self.rows: Array = torch.zeros(1, *shape).numpy()
         self._names = [each.name for each in self._session.get_inputs()]
 

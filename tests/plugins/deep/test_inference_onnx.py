@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from rtbci.model import signature_of
 from rtbci.training_run import TrainingRun
 from rtbci.types import Channel, StreamInfo, Window
 from rtbci_deep.classifiers import ConformerChunks, EegNet, SimpleConv1d
+from rtbci_deep.device import in_words
 from rtbci_deep.embedders import MegConvolution
 from rtbci_deep.inference import onnx_runner, runtimes
 from rtbci_deep.inference.chunks import ChunkRunner
@@ -33,10 +35,9 @@ from rtbci_deep.shape import Shape, array_to_text
 from rtbci_deep.state import State
 from tests.plugins.deep.trained import SMALL, SUBJECTS, far, plainly, whole, windows
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
-
 CPU = torch.device("cpu")
+ON_TORCH = in_words(CPU, 1)
+ON_ONNX = f"{ON_TORCH}, onnxruntime {version('onnxruntime')}"
 INFO = StreamInfo("eeg", 100.0, tuple(Channel(name) for name in ("C3", "Cz", "C4")))
 LABELS = np.arange(24, dtype=np.int64) % 2
 
@@ -77,7 +78,7 @@ def test_onnxruntime_says_what_the_network_says(kind):
     part, shape = form.part(network, n_times, 5)
     model = export(part, shape, network.given(0, None) if part is network else ())
     asked = form(of, 5, n_times, CPU, 1, exported=model)
-    assert asked.way == "onnxruntime"
+    assert asked.way == f"onnxruntime {version('onnxruntime')}"
     x = windows(5, of, n_times)
     alone = np.array([asked.one(samples, 1, None) for samples in x])
     assert far(alone, plainly(of, x, 1)) < 1e-5
@@ -165,7 +166,7 @@ def test_a_decoder_keeps_its_exported_network(make):
     decoder, _ = fitted(partial(make, runtime="onnx"))
     arrays = decoder.arrays()
     assert arrays["meta/onnx"].dtype == np.uint8
-    assert decoder.runs_on == "cpu, 1 thread, onnxruntime"
+    assert decoder.runs_on == ON_ONNX
     copy = restored(partial(make, runtime="onnx"), arrays)
     assert copy.runs_on == decoder.runs_on
     assert copy.notes == decoder.notes
@@ -175,7 +176,7 @@ def test_a_decoder_keeps_its_exported_network(make):
         key: value.tobytes() for key, value in arrays.items()
     }
     plain = restored(make, {key: value for key, value in arrays.items() if "onnx" not in key and key != "meta/runtime"})
-    assert plain.runs_on == "cpu, 1 thread"
+    assert plain.runs_on == ON_TORCH
     np.testing.assert_allclose(said(plain), said(decoder), rtol=0, atol=decoder.tolerance / 10)
 
 
@@ -193,7 +194,7 @@ def test_a_model_file_holds_it(tmp_path):
     models.save(path, {"net": made})
     loaded = models.load(path, lambda use, args: EegNet(**args))["net"].decoder
     loaded.prepare(INFO, 100, 2)
-    assert loaded.runs_on == "cpu, 1 thread, onnxruntime"
+    assert loaded.runs_on == ON_ONNX
     np.testing.assert_array_equal(said(loaded), said(decoder))
     with zipfile.ZipFile(path) as archive:
         assert not any(name.endswith(".onnx") for name in archive.namelist())
@@ -206,7 +207,7 @@ def test_without_onnxruntime_it_runs_with_pytorch_and_says_so(monkeypatch):
     monkeypatch.setattr(runtimes, "is_there", lambda package: package != "onnxruntime")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     other = restored(make, arrays)
-    assert other.runs_on == "cpu, 1 thread"
+    assert other.runs_on == ON_TORCH
     assert [note for note in other.notes if "onnxruntime, which is not installed" in note]
     np.testing.assert_allclose(said(other), wanted, rtol=0, atol=other.tolerance)
     assert "meta/onnx" in other.arrays()  # what was trained is passed on
