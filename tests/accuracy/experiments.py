@@ -169,8 +169,8 @@ DEEP_BAND = '{ use = "band-pass", low = 4.0, high = 40.0 }'
 def networks(window: float, before: str) -> list[str]:
     """The convolutional decoders for motor imagery, with the ones that they stand beside.
 
-    All networks get the same: the broad band, 100 Hz, each session aligned. (EEG-SimpleConv was published behind a high-pass of
-    0.5 Hz alone; on the first recordings tried, S001 fists/feet, it learnt nothing that way.)
+    All networks get the same: the broad band, 100 Hz, each session aligned. (EEG-SimpleConv was published behind a
+    high-pass of 0.5 Hz alone; on the first recordings tried, S001 fists/feet, it learnt nothing that way.)
     """
     same = f'{before}{DEEP_BAND}, {{ use = "resample", rate = 100.0 }}, {{ use = "euclidean-alignment" }}'
     return [
