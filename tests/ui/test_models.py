@@ -302,3 +302,9 @@ def test_channel_colours_tell_kinds_apart_and_bad_ones_are_grey():
     assert {theme.channel_colour(kind, 1, True) for kind in kinds} == {theme.BAD}
     assert theme.pixel("#0180ff") == 0xFF0180FF
     assert Channel("x").kind == "eeg"
+
+
+def test_a_worker_that_was_restarted_says_so_for_the_rest_of_the_session():
+    assert wording.worker(DecoderStatus("a", state="live"), ended=False) == "live"
+    assert wording.worker(DecoderStatus("a", state="live", restarts=2), ended=False) == "live, restarted 2×"
+    assert wording.worker(DecoderStatus("a", state="live", restarts=2), ended=True) == "ended"

@@ -178,6 +178,22 @@ def test_a_decoder_in_trouble_says_why(seen, fake):
     assert any("took 4.1 s" in text for text in seen.window.decoder_state.texts())
 
 
+def test_a_decoder_says_what_it_runs_on_and_that_it_lost_its_gpu(seen, fake):
+    lost = "net: cuda:0 is gone (CUDA error: device unavailable); goes on on the CPU"
+    fake.trouble["riemann"] = {
+        "state": "live",
+        "restarts": 1,
+        "problem": lost,
+        "device": "cpu (AVX512, torch 2.13.0), 1 thread",
+    }
+    fake.write_status(12.0)
+    seen.look()
+    texts = seen.window.decoder_state.texts()
+    assert "cpu (AVX512, torch 2.13.0), 1 thread" in texts
+    assert any("goes on on the CPU" in text for text in texts)
+    assert seen.window.cards["riemann"].toolTip() == lost  # also where another decoder is chosen
+
+
 def test_keys_reach_the_traces_wherever_the_focus_is(seen, qtbot):
     seen.look()
     window, traces = seen.window, seen.window.traces

@@ -64,6 +64,8 @@ def decoder_facts(decoder: DecoderStatus) -> list[Fact]:
     if decoder.window_accuracy is not None and decoder.trials:
         chance = wording.UNKNOWN if decoder.chance is None else wording.probability(decoder.chance)
         facts.append(Fact("windows right", f"{wording.probability(decoder.window_accuracy)}, chance {chance}"))
+    if decoder.device:
+        facts.append(Fact("runs on", decoder.device))
     if decoder.problem:
         facts.append(Fact("problem", decoder.problem, "alarm" if decoder.state == "failed" else "warning"))
     return facts

@@ -51,6 +51,7 @@ class DecoderStatus:
     skipped: int = 0
     late: int = 0
     problem: str | None = None
+    device: str | None = None
     age_ms: Mapping[str, float] | None = None
     classes: tuple[str, ...] = ()
     hop: float | None = None

@@ -77,6 +77,13 @@ def accuracy(decoder: DecoderStatus) -> str:
     return f"{right} of {decoder.trials} {noun}, {probability(decoder.trial_accuracy)}, chance {chance}"
 
 
+def worker(decoder: DecoderStatus, ended: bool) -> str:
+    """The state of a decoder's worker; one that was restarted says so for the rest of the session."""
+    if ended:
+        return "ended"
+    return f"{decoder.state}, restarted {decoder.restarts}×" if decoder.restarts else decoder.state
+
+
 def recording(status: RecordingStatus) -> str:
     """The recording's state with its duration and size, or the problem that stopped it."""
     if status.state == "off":

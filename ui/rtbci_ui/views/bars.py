@@ -68,6 +68,7 @@ class BarsView(QWidget):
         if status.classes != self._status.classes:
             self.updateGeometry()
         self._status, self._stale_for, self._ended = status, stale_for, ended
+        self.setToolTip(status.problem or "")
 
     @property
     def stale(self) -> bool:
@@ -130,7 +131,8 @@ class BarsView(QWidget):
         painter.setFont(theme.font(9.0))
         state = self._status.state if not self._ended else "ended"
         painter.setPen(QColor(theme.STALE if self._stale_for is not None else _STATE_COLOURS.get(state, theme.DIM)))
-        painter.drawText(area.adjusted(PAD + left + 10, 7, 0, 0), Qt.AlignmentFlag.AlignLeft, state)
+        said = wording.worker(self._status, self._ended)
+        painter.drawText(area.adjusted(PAD + left + 10, 7, 0, 0), Qt.AlignmentFlag.AlignLeft, said)
         painter.setPen(QColor(theme.STALE if self._stale_for is not None else theme.TEXT))
         painter.drawText(area.adjusted(0, 7, -PAD, 0), Qt.AlignmentFlag.AlignRight, wording.accuracy(self._status))
         verdict = self.verdict()
