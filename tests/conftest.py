@@ -26,6 +26,26 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# files whose tests run a session in real time: one after the other, so that no two sessions share these cores
+REAL_TIME = (
+    "cli/test_demo",
+    "cli/test_run_and_verify",
+    "devices/",
+    "faults/",
+    "same_path/test_adaptation",
+    "same_path/test_adaptive_transforms",
+    "same_path/test_live_is_replay",
+    "same_path/test_networks_live",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For ``-n``: a file's tests stay in one process, with the fixtures that they share, as do all that run in real time."""
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests").as_posix() if item.path.is_relative_to(ROOT / "tests") else ""
+        item.add_marker(pytest.mark.xdist_group("real time" if file.startswith(REAL_TIME) else file))
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real recordings, or a skip that says where it was looked for."""
