@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Sequence
 
 import torch
@@ -13,11 +14,17 @@ from rtbci_deep.material import Ranks
 
 
 def join(ranks: Ranks, device: torch.device) -> None:
-    """Meet the other processes (NCCL between GPUs, gloo between CPUs); once for a process."""
+    """Meet the other processes; once for a process."""
     if ranks.of == 1 or dist.is_initialized():
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=ranks.rank, world_size=ranks.of)
+    dist.init_process_group(backend_for(device), rank=ranks.rank, world_size=ranks.of)
     atexit.register(dist.destroy_process_group)
+
+
+def backend_for(device: torch.device) -> str:
+    """NCCL where every process of this machine has a GPU to itself, as NCCL demands; gloo otherwise, and between CPUs."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return "nccl" if device.type == "cuda" and here <= torch.cuda.device_count() else "gloo"
 
 
 def together(network: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rtbci import bundled
 from rtbci import model as models
@@ -19,6 +20,7 @@ from tests import live
 from tests.cli.terminal import rtbci
 
 pytestmark = pytest.mark.timeout(240)
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
 
 NETWORK = """
 [[decoder]]
@@ -103,12 +105,15 @@ def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bits(tmp_path
     assert same(out, tmp_path / "whole.rtbci")
 
 
-def test_two_processes_train_one_network(tmp_path):
-    """torchrun with gloo on two CPU processes: halves of the same batches, gradients averaged, is the same training.
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])])
+def test_two_processes_train_one_network(tmp_path, device):
+    """torchrun with two processes: halves of the same batches, gradients averaged, is the same training.
 
-    To the rounding, for a network without batch norm and dropout and with classes that weigh alike.
+    To the rounding, for a network without batch norm and dropout and with classes that weigh alike. Two processes share
+    a GPU where there is one alone.
     """
-    path = experiment(tmp_path, epochs=6, extra="balance = false\nbatch = 32\nlearning_rate = 0.01\nvalidation = 0.0")
+    same_in_two = 'balance = false\nbatch = 32\nlearning_rate = 0.01\nvalidation = 0.0\nprecision = "float32"'
+    path = experiment(tmp_path, epochs=6, extra=f'{same_in_two}\ndevice = "{device}"')
     text = path.read_text().replace('use = "shallow"', 'use = "fnn"\ntaps = [16, 16]')
     path.write_text(text.replace("n_filters_time = 8\nn_filters_spat = 8\n", ""))
     out = tmp_path / "two.rtbci"

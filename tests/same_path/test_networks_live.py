@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rtbci import bundled
 from rtbci import model as models
@@ -14,14 +15,28 @@ from tests import live
 from tests.cli.terminal import rtbci
 
 pytestmark = pytest.mark.timeout(240)
+ON_BOTH = pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here"),
+            ],
+        ),
+    ],
+)
 
-DECODERS = """
+TABLES = """
 [[decoder]]
 name = "eegnet"
 use = "eegnet"
 window = 1.0
 hop = 0.1
 epochs = 2
+device = "DEVICE"
 transforms = [{ use = "band-pass", low = 4.0, high = 40.0 }, { use = "euclidean-alignment" }]
 
 [[decoder]]
@@ -30,6 +45,7 @@ use = "conformer-chunks"
 window = 2.0
 hop = 0.25
 epochs = 1
+device = "DEVICE"
 att_depth = 1
 worker = "shared"
 transforms = [{ use = "band-pass", low = 4.0, high = 40.0 }]
@@ -40,15 +56,20 @@ use = "atm"
 window = 1.0
 hop = 0.25
 epochs = 1
+device = "DEVICE"
 dims = 8
 worker = "shared"
 transforms = [{ use = "band-pass", low = 0.5, high = 40.0 }]
 """
 
 
-def test_a_live_session_of_networks_verifies_and_replays_to_the_bit(tmp_path: Path, stream_name: str) -> None:
-    experiment = tmp_path / "experiment.toml"
-    experiment.write_text(live.EXPERIMENT.format(name="test", stream=stream_name, decoders=DECODERS))
+@ON_BOTH
+def test_a_live_session_of_networks_verifies_and_replays_to_the_bit(
+    tmp_path: Path, stream_name: str, device: str
+) -> None:
+    experiment, runs_on = tmp_path / "experiment.toml", {"cpu": "cpu (", "cuda": "cuda:0 ("}[device]
+    decoders = TABLES.replace("DEVICE", device)
+    experiment.write_text(live.EXPERIMENT.format(name="test", stream=stream_name, decoders=decoders))
     model, session = tmp_path / "model.rtbci", tmp_path / "session"
     code, trained, errors = live.rtbci("train", experiment, "--recording", bundled.calibration(), "--out", model)
     assert code == 0, (trained, errors)
@@ -58,10 +79,10 @@ def test_a_live_session_of_networks_verifies_and_replays_to_the_bit(tmp_path: Pa
         )
     assert code == 0, (report, errors)
     for name in ("eegnet", "chunks", "stranger"):
-        assert report["decoders"][name]["device"].startswith("cpu ("), report["decoders"][name]
-        assert f"{name}: runs on cpu (" in errors
+        assert report["decoders"][name]["device"].startswith(runs_on), report["decoders"][name]
+        assert f"{name}: runs on {runs_on}" in errors
         origins = (session / "decisions" / f"{name}.origins.jsonl").read_text().splitlines()
-        assert [json.loads(line)["exact"] for line in origins] == [True]  # on the CPU, networks decide alone
+        assert [json.loads(line)["exact"] for line in origins] == [True]  # they decide alone: these cannot join
     assert "stranger: it is not said who sits there ([recording] subject)" in errors
 
     code, verdict, _ = live.rtbci("verify", session)
@@ -92,13 +113,15 @@ def test_a_live_session_of_networks_verifies_and_replays_to_the_bit(tmp_path: Pa
             assert all(own[k].tobytes() == v.tobytes() for k, v in common.items() if k.startswith("shared/"))
 
 
-def test_batches_agree_with_single_windows_within_the_stated_tolerance(tmp_path: Path) -> None:
+@ON_BOTH
+def test_batches_agree_with_single_windows_within_the_stated_tolerance(tmp_path: Path, device: str) -> None:
     """The same recording, decided one by one and many at once."""
     from rtbci import config, replay
     from rtbci.training import Options, train
 
     experiment = tmp_path / "experiment.toml"
-    experiment.write_text(live.EXPERIMENT.format(name="test", stream="s", decoders=DECODERS))
+    decoders = TABLES.replace("DEVICE", device)
+    experiment.write_text(live.EXPERIMENT.format(name="test", stream="s", decoders=decoders))
     loaded = config.load(experiment)
     train(loaded, [bundled.calibration()], tmp_path / "model.rtbci", options=Options())
     said: dict[bool, dict[str, list[np.ndarray]]] = {}
@@ -117,4 +140,4 @@ def test_batches_agree_with_single_windows_within_the_stated_tolerance(tmp_path:
     for name in ("eegnet", "chunks", "stranger"):
         one, many = (np.array(said[batched][name]) for batched in (False, True))
         assert one.shape == many.shape
-        assert np.abs(one - many).max() <= 0.1 * NetworkDecoder.tolerance  # on a CPU far within it
+        assert np.abs(one - many).max() <= NetworkDecoder.tolerance * (0.1 if device == "cpu" else 1.0)

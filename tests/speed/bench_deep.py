@@ -36,6 +36,7 @@ from rtbci_deep.shape import Shape, text_to_array
 from rtbci_deep.state import State
 from rtbci_deep.whole import Whole
 
+WAYS = ("eager", "cuda-graph", "compile")
 WARM_UP, BATCH, BATCHES, PICTURES = 30, 64, 5, 200
 
 
@@ -243,10 +244,10 @@ def on_cpu(name: str, case: Case, calls: int) -> list[Row]:
     return measured(name, case, variants, calls)
 
 
-def on_gpu(name: str, case: Case, calls: int) -> list[Row]:
-    """Every way of running on a GPU, and the memory that it takes with batches of 1 and 64."""
+def on_gpu(name: str, case: Case, calls: int, ways: list[str]) -> list[Row]:
+    """The ``ways`` of running on a GPU, and the memory that each takes with batches of 1 and 64."""
     arrays, variants, memory = arrays_of(case), {}, {}
-    for way in ("eager", "cuda-graph", "compile"):
+    for way in ways:
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
         decoder = decoder_of(case, arrays, way, None, device="cuda", acceleration=way)
@@ -289,6 +290,8 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", help=f"of {', '.join(CASES)}; none: all")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--calls", type=int, default=300, help="windows of each variant")
+    parser.add_argument("--only-gpu", action="store_true", help="leave the CPU out")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="of running on a GPU")
     parser.add_argument("--joined", action="store_true", help="two decoders in one batch, too")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -297,9 +300,10 @@ def main() -> None:
     for name, case in CASES.items():
         if options.networks and name not in options.networks:
             continue
-        rows += on_cpu(name, case, options.calls)
+        if not options.only_gpu:
+            rows += on_cpu(name, case, options.calls)
         if torch.cuda.is_available():
-            rows += on_gpu(name, case, options.calls)
+            rows += on_gpu(name, case, options.calls, options.ways)
         if options.joined:
             rows += together(name, case, options.calls)
     about = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__, "calls": options.calls}

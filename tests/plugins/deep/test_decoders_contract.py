@@ -136,6 +136,7 @@ def test_contract_of_decoders_that_decide_together(name):
 
 @EVERY
 def test_on_a_cpu_decoders_decide_alone(make):
+    make = partial(make, device="cpu")
     one = fitted(make)
     assert not one.joins(restored(make, one))
 

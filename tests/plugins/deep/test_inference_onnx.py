@@ -49,7 +49,7 @@ def trials() -> np.ndarray:
 
 
 def fitted(make):
-    decoder = make()
+    decoder = make(device="cpu")
     decoder.prepare(INFO, 100, 2)
     run = TrainingRun()
     decoder.learn(Calibration.of_windows(INFO, trials(), LABELS, ("a", "b")), run)
@@ -57,7 +57,7 @@ def fitted(make):
 
 
 def restored(make, arrays):
-    decoder = make()
+    decoder = make(device="cpu")
     decoder.restore(arrays)
     decoder.prepare(INFO, 100, 2)
     return decoder
@@ -188,7 +188,9 @@ def test_a_decoder_for_pytorch_alone_keeps_nothing_of_it():
 
 def test_a_model_file_holds_it(tmp_path):
     decoder, _ = fitted(partial(quick, runtime="onnx"))
-    config = DecoderConfig("net", "eegnet", 1.0, 0.1, args={"epochs": 2, "batch": 8, "runtime": "onnx"})
+    config = DecoderConfig(
+        "net", "eegnet", 1.0, 0.1, args={"epochs": 2, "batch": 8, "runtime": "onnx", "device": "cpu"}
+    )
     made = models.make(config, decoder, classes=("a", "b"), signature=signature_of(INFO), trained_on=[])
     path = tmp_path / "net.rtbci"
     models.save(path, {"net": made})

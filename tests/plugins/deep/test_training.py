@@ -16,6 +16,7 @@ from rtbci_deep.confidence import log_softmax, temperature
 from rtbci_deep.losses import contrast, mixed
 from rtbci_deep.material import Material, Ranks
 from rtbci_deep.objectives import Classes
+from rtbci_deep.ranks import backend_for
 from rtbci_deep.settings import Settings
 from rtbci_deep.split import chronological
 from rtbci_deep.trainer import learning_rate
@@ -394,3 +395,17 @@ def test_a_window_too_short_for_the_network_is_refused_in_one_line():
     with pytest.raises(DecoderError) as refused:
         learnt(Shallow(epochs=1), data)
     assert "12" in str(refused.value) and "\n" not in str(refused.value)
+
+
+# ---------------------------------------------------------------------- several processes
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "gpus", "wanted"),
+    [("cpu", 2, 4, "gloo"), ("cuda", 2, 2, "nccl"), ("cuda:0", 1, 1, "nccl"), ("cuda:0", 2, 1, "gloo")],
+)
+def test_processes_that_share_a_gpu_do_not_meet_by_nccl(monkeypatch, device, processes, gpus, wanted):
+    """NCCL refuses two processes on one GPU ("Duplicate GPU detected"), as one NVIDIA H200 has shown."""
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert backend_for(torch.device(device)) == wanted
