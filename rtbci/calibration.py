@@ -143,6 +143,13 @@ class Calibration:
         """The same windows with other ``labels`` (n_windows,)."""
         return replace(self, places=replace(self.places, label=labels))
 
+    def reassigned(self, order: Indices) -> Calibration:
+        """The same windows, where trial k means what trial ``order[k]`` (n_trials,) does: its class, and what was shown."""
+        first = {int(trial): int(row) for trial, row in zip(*np.unique(self.trial, return_index=True), strict=True)}
+        of_trial = np.array([self.labels[first[k]] if k in first else 0 for k in range(len(self.markers))], np.int64)
+        markers = tuple(self.markers[k] for k in order)
+        return replace(self.with_labels(of_trial[order][self.trial]), markers=markers)
+
     def sessions(self) -> dict[tuple[str, str], Indices]:
         """The rows of each session, by subject and session, in the order of the recordings."""
         found: dict[tuple[str, str], Indices] = {}

@@ -26,6 +26,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rtbci.argument_files import contents_of
 from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
 from rtbci.interfaces import Decoder
@@ -212,6 +213,7 @@ def key_of(
     """A hash of all that a decoder is made from, apart from the code: 40 hexadecimal digits. Raises ModelError."""
     what = {
         "decoder": asdict(config),
+        "files": contents_of(config, experiment.base),
         "source": asdict(experiment.source),
         "classes": {name: list(labels) for name, labels in experiment.classes.items()},
         "trial": asdict(experiment.trial),

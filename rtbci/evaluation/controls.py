@@ -18,13 +18,15 @@ BLOCKS = 5
 """Contiguous blocks of the training trials between which the guessers are chosen."""
 
 
-def shuffle_labels(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """``labels`` (n_trials,) int64 in random order: each class stays as frequent as it was, and belongs to nothing.
+def shuffled_order(n_trials: int, seed: int) -> NDArray[np.int64]:
+    """Which trial's meaning each trial gets (n_trials,): each class stays as frequent as it was, and belongs to nothing.
 
-    One label for each trial, never for each window: windows of a trial overlap, and with labels of their own a decoder
-    would be trained on contradictions instead of on trials without meaning.
+    Whole trials, never windows: windows of a trial overlap, and with labels of their own a decoder would be trained on
+    contradictions instead of on trials without meaning. What was shown goes along with the class: a decoder that learns
+    embeddings reads the marker, and would otherwise be trained on the truth.
     """
-    return np.random.default_rng([seed, 4]).permutation(np.asarray(labels, np.int64))
+    order: NDArray[np.int64] = np.random.default_rng([seed, 4]).permutation(n_trials)
+    return order
 
 
 def time_only(train: Sequence[Moment], test: Sequence[Moment]) -> NDArray[np.int64]:

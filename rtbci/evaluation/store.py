@@ -1,8 +1,8 @@
 """Finished tasks on disk, one file each, so that an evaluation that was stopped goes on where it was.
 
 ``tasks/KEY.npz`` holds an `Outcome`: its arrays, and everything else as JSON; ``tasks/KEY.json`` what a `Claim` came to. KEY
-is a hash of all that it depends on: the experiment, the decoder, the fold, the recordings' bytes and markers, the controls,
-and the code of rtbci and of the plugins.
+is a hash of all that it depends on: the experiment, the decoder and the files that its arguments name, the fold, the
+recordings' bytes and markers, the controls, and the code of rtbci and of the plugins.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci import config, plugins
+from rtbci.argument_files import contents_of
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.nouns import Outcome, Part, Stretch
@@ -67,6 +68,7 @@ def claim_key(claim: Claim, contents: Mapping[Path, str]) -> str:
 def _of_experiment(experiment: Experiment, chosen: DecoderConfig) -> dict[str, Any]:
     return {
         "decoder": asdict(chosen),
+        **({"files": files} if (files := contents_of(chosen, experiment.base)) else {}),
         "source": asdict(experiment.source),
         "classes": {name: list(labels) for name, labels in experiment.classes.items()},
         "trial": asdict(experiment.trial),

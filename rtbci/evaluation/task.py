@@ -143,12 +143,11 @@ def _decide(
 def _shuffled(experiment: Experiment, chosen: DecoderConfig, gathered: Gathered, task: Task) -> NDArray[np.int64]:
     """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing (labels leak)."""
     frozen, data = replace(chosen, adapt=False), gathered.data
-    per_trial = np.array([data.labels[data.trial == k][0] for k in range(len(data.moments))], np.int64)
     rows = []
     for k in range(task.shuffles):
-        labels = controls.shuffle_labels(per_trial, task.seed + k)[data.trial]
+        order = controls.shuffled_order(len(data.moments), task.seed + k)
         decoder = assemble.make_decoder(experiment, chosen)
-        training.fit(experiment, frozen, decoder, data.with_labels(labels))
+        training.fit(experiment, frozen, decoder, data.reassigned(order))
         stretches = _decide(experiment, frozen, decoder, gathered, task, DecisionHash())
         rows.append([trial.answer for stretch in stretches for trial in stretch.trials])
     return np.array(rows, np.int64).reshape(len(rows), -1)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbci.evaluation.controls import shuffle_labels, time_only
+from rtbci.calibration import Calibration, Places, Signal
+from rtbci.evaluation.controls import shuffled_order, time_only
+from rtbci.types import Channel, StreamInfo
 
 
 def recording(number: int, labels, every: float = 8.0) -> list[tuple[int, float, int, int]]:
@@ -19,19 +21,34 @@ def accuracy(train, test) -> float:
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 1000))
-def test_shuffled_labels_are_the_same_labels_in_a_seeded_order(labels, seed):
-    given_labels = np.array(labels, np.int64)
-    before = given_labels.copy()
-    shuffled = shuffle_labels(given_labels, seed)
-    assert shuffled.dtype == np.int64
-    assert np.array_equal(np.bincount(shuffled), np.bincount(before))
-    assert np.array_equal(shuffle_labels(given_labels, seed), shuffled)
-    assert np.array_equal(given_labels, before)
+def test_shuffled_trials_keep_what_there_is_in_a_seeded_order(labels, seed):
+    data = trials(np.array(labels, np.int64))
+    other = data.reassigned(shuffled_order(len(labels), seed))
+    assert np.array_equal(np.bincount(other.labels), np.bincount(data.labels))
+    assert sorted(other.markers) == sorted(data.markers)
+    assert np.array_equal(shuffled_order(len(labels), seed), shuffled_order(len(labels), seed))
+    # what was shown goes along with the class: a decoder of embeddings reads the marker
+    assert [f"m{label}" for label in other.labels[::2]] == [marker.split(".")[0] for marker in other.markers]
+    assert np.array_equal(other.labels[::2], other.labels[1::2])  # of a trial's two windows
+    assert np.array_equal(data.labels[::2], labels)
+
+
+def trials(labels) -> Calibration:
+    """Two windows a trial; its marker says its class, and which trial it is."""
+    n = len(labels)
+    start = np.arange(2 * n, dtype=np.int64)
+    signal = (Signal(np.zeros((2 * n + 1, 1), np.float32), "x"),)
+    places = Places(np.zeros(2 * n, np.int64), start, start, start, np.repeat(labels, 2), np.repeat(np.arange(n), 2))
+    names = tuple(f"class {k}" for k in range(5))
+    info = StreamInfo("s", 1.0, (Channel("C"),))
+    markers = tuple(f"m{label}.{k}" for k, label in enumerate(labels))
+    own = tuple((name,) for name in names)
+    return Calibration(info, info, names, own, signal, places, 1, markers, np.zeros((n, 2)))
 
 
 def test_another_seed_shuffles_otherwise_and_labels_belong_to_nothing():
     labels = np.arange(40) % 2
-    agreement = [np.mean(shuffle_labels(labels, seed) == labels) for seed in range(200)]
+    agreement = [np.mean(labels[shuffled_order(40, seed)] == labels) for seed in range(200)]
     assert len(set(agreement)) > 5
     assert np.mean(agreement) == pytest.approx(0.5, abs=0.03)
 

@@ -26,6 +26,20 @@ class Broken:
 """
 
 
+READS_MARKERS = """
+import numpy as np
+from rtbci_baseline import LogVariance
+
+class Reader(LogVariance):
+    # as a decoder of embeddings does: what was shown is known from the marker, not from the class
+    def learn(self, calibration, run):
+        names = sorted(set(calibration.markers))
+        shown = np.array([names.index(marker) for marker in calibration.markers], np.int64)
+        self.prepare(calibration.info, calibration.n_samples, len(names))
+        self.fit(calibration.windows, shown[calibration.trial])
+"""
+
+
 def given(recordings) -> list[object]:
     return [item for recording in recordings for item in ("--recording", recording)]
 
@@ -228,3 +242,21 @@ def test_without_json_a_table_is_printed(runs, experiment, tmp_path):
     assert "shuffled" in said.stdout and "power" in said.stdout and "report.html" in said.stdout
     with pytest.raises(json.JSONDecodeError):
         json.loads(said.stdout)
+
+
+def test_the_shuffled_control_of_a_decoder_that_reads_markers_is_shuffled_too(runs, tmp_path):
+    from tests.evaluation.conftest import TEXT
+
+    (tmp_path / "reader.py").write_text(READS_MARKERS)
+    head = TEXT.split("[[decoder]]")[0]
+    (tmp_path / "experiment.toml").write_text(
+        head + '[[decoder]]\nname = "reader"\nuse = "./reader.py:Reader"\nwindow = 1.0\nhop = 0.25\n'
+        'transforms = [{ use = "band-pass", low = 8.0, high = 30.0 }]\n'
+    )
+    code, said, errors = rtbci(
+        "evaluate", tmp_path / "experiment.toml", *given(runs), "--out", tmp_path / "out", "--jobs", 1, "--shuffles", 4
+    )
+    assert code == 0, errors
+    one = said["summary"]["reader"]
+    assert one["trial_accuracy"] > 0.75
+    assert one["shuffled"] < one["trial_accuracy"] - 0.1
