@@ -11,6 +11,7 @@
     │   └── DeviceLost            the GPU it runs on went away or has no memory left (the worker goes on on the CPU)
     ├── ModelError                a model file that cannot be read or written
     │   └── ModelMismatch         a model that does not fit the stream or the experiment
+    ├── BankError                 a bank of pictures that cannot be built, read or used
     ├── RecordingError            a session folder or recording that cannot be written or read
     └── Overrun                   a reader that asked for samples the ring no longer holds
 """
@@ -52,6 +53,10 @@ class ModelError(RtbciError):
 
 class ModelMismatch(ModelError):
     """A model that does not fit the stream or the experiment."""
+
+
+class BankError(RtbciError):
+    """A bank of pictures (or captions, sounds) that cannot be built, read or used."""
 
 
 class RecordingError(RtbciError):

@@ -237,6 +237,51 @@ class Embeds(Protocol):
 
 
 @runtime_checkable
+class Embedder(Protocol):
+    """What turns the items of a bank, such as pictures, into embeddings that are compared by their cosine.
+
+    Attributes
+    ----------
+    kind : of the items that it takes: "picture", (height, width, 3) uint8 RGB of any size; "caption", str; "sound", (n,)
+        float32 at 16 kHz, -1 to 1.
+    space_id : names the space, such as "open_clip:ViT-H-14/laion2b_s32b_b79k"; embeddings of one name alone can be
+        compared. Valid once it was made, or, of one that `LearnsSpace`, once it has learnt or was restored.
+    """
+
+    kind: str
+    space_id: str
+
+    def embed(self, items: Sequence[Any]) -> NDArray[np.float32]:
+        """Embeddings (n_items, n_dims) float32 of ``items``; each row depends on its item alone. Raises BankError."""
+        ...
+
+
+@runtime_checkable
+class LearnsSpace(Protocol):
+    """An embedder whose space is learnt from the bank itself: ``embed(items)`` is ``place(describe(items))``."""
+
+    def describe(self, items: Sequence[Any]) -> NDArray[np.float32]:
+        """Features (n_items, n_features) float32 of ``items``, which nothing was learnt for."""
+        ...
+
+    def learn(self, described: NDArray[np.float32]) -> None:
+        """Learn the space from the features (n_items, n_features) of a whole bank. Raises BankError."""
+        ...
+
+    def place(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings (n_items, n_dims) float32 of items with these features."""
+        ...
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What `learn` learnt, by name."""
+        ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become what wrote ``arrays``. Raises BankError when they cannot be its own."""
+        ...
+
+
+@runtime_checkable
 class Adapts(Protocol):
     """A decoder that learns while it runs, from trials whose label has become known (``adapt = true`` in its table).
 

@@ -1,4 +1,4 @@
-"""Decoders, transforms and sources by name: found in entry points, imported when they are used, made with checked arguments.
+"""Plugins by name: found in entry points, imported when they are used, made with checked arguments.
 
 Importing is slow (pyRiemann 3.5 s, torch 1.9 s), so `names` only reads the metadata of what is installed. What goes wrong
 in a plugin names the plugin, and the file and line where it went wrong: the author and the user are different people.
@@ -21,22 +21,29 @@ from typing import Any, Literal
 from rtbci.asking import origin
 from rtbci.config_file import did_you_mean, kind_of, show
 from rtbci.config_file import names as listed
-from rtbci.errors import ConfigError, DecoderError, RtbciError, SourceError, TransformError
+from rtbci.errors import BankError, ConfigError, DecoderError, RtbciError, SourceError, TransformError
 from rtbci.plugin_arguments import checked
 
-Kind = Literal["decoders", "transforms", "sources"]
-KINDS: tuple[Kind, ...] = ("decoders", "transforms", "sources")
+Kind = Literal["decoders", "transforms", "sources", "embedders"]
+KINDS: tuple[Kind, ...] = ("decoders", "transforms", "sources", "embedders")
 
-_ONE: Mapping[str, str] = {"decoders": "decoder", "transforms": "transform", "sources": "source"}
+_ONE: Mapping[str, str] = {
+    "decoders": "decoder",
+    "transforms": "transform",
+    "sources": "source",
+    "embedders": "embedder",
+}
 _MUST: Mapping[str, tuple[str, ...]] = {
     "decoders": ("fit", "predict"),
     "transforms": ("start", "transform", "resume"),
     "sources": ("open", "read", "markers", "now", "close"),
+    "embedders": ("embed",),
 }
 _ERROR: Mapping[str, type[RtbciError]] = {
     "decoders": DecoderError,
     "transforms": TransformError,
     "sources": SourceError,
+    "embedders": BankError,
 }
 _WAYS = 'an entry point\'s name, "package.module:Class" or "./file.py:Class"'
 
@@ -53,7 +60,7 @@ class Plugin:
 
 
 def names(kind: str) -> list[Plugin]:
-    """What is installed of ``kind`` ("decoders", "transforms" or "sources"), by name; nothing is imported.
+    """What is installed of ``kind`` ("decoders", "transforms", "sources" or "embedders"), by name; nothing is imported.
 
     A name that two distributions offer is listed twice.
     """
@@ -82,7 +89,7 @@ def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
 
     Parameters
     ----------
-    kind : "decoders", "transforms" or "sources".
+    kind : "decoders", "transforms", "sources" or "embedders".
     use : what stands in the experiment file.
     base : folder that a relative file starts from; the working folder where it is None.
 
@@ -234,7 +241,7 @@ def make(kind: str, use: str, args: Mapping[str, Any], base: Path | None, where:
 
     Parameters
     ----------
-    kind : "decoders", "transforms" or "sources".
+    kind : "decoders", "transforms", "sources" or "embedders".
     use, args : as in `rtbci.config.Component`.
     base : folder that relative paths start from; the working folder where it is None.
     where : what errors begin with: file and table, such as ``my.toml: [[decoder]] "riemann"``.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,19 @@ def all_decoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert code == 0, errors
     assert said["model"] == str(out)
     return out
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with three classes of four pictures, in three formats."""
+    from tests.bank import drawn
+
+    return drawn.three_classes(tmp_path / "pictures")
+
+
+@pytest.fixture
+def make_bank(tmp_path: Path) -> Callable[..., Path]:
+    """Builds a bank of a folder with ``rtbci bank build``; the bank's folder."""
+    from tests.bank import drawn
+
+    return partial(drawn.build, tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.calibration import Calibration
-from rtbci_deep.confidence import log_softmax, temperature
+from rtbci.confidence import log_softmax, temperature
 from rtbci_deep.decoder import NetworkDecoder
 from rtbci_deep.material import Material
 from rtbci_deep.objectives import Classes

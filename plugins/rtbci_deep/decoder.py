@@ -13,6 +13,7 @@ from torch import nn
 
 from rtbci.calibration import Calibration, Indices
 from rtbci.errors import DecoderError
+from rtbci.held_out import chronological, everything
 from rtbci.training_run import TrainingRun
 from rtbci.types import Samples, StreamInfo, Window
 from rtbci_deep import device as devices
@@ -25,7 +26,6 @@ from rtbci_deep.material import Material, Ranks, stranger_after
 from rtbci_deep.ranks import join
 from rtbci_deep.settings import Settings
 from rtbci_deep.shape import Shape
-from rtbci_deep.split import chronological, everything
 from rtbci_deep.state import State
 from rtbci_deep.trainer import Objective
 from rtbci_deep.whole import Whole

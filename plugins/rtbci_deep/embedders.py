@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from rtbci.bank.targets import Targets, directions, load, unit
 from rtbci.calibration import Calibration, Indices
+from rtbci.confidence import log_softmax, temperature
 from rtbci.types import Window
-from rtbci_deep.confidence import log_softmax, temperature
 from rtbci_deep.decoder import NetworkDecoder
 from rtbci_deep.material import Material
 from rtbci_deep.networks import ATMS, NICE, MegConv
@@ -23,7 +24,6 @@ from rtbci_deep.objectives import Embeddings, Similarity
 from rtbci_deep.positions import positions_of
 from rtbci_deep.settings import Optimizer, Scale, Schedule
 from rtbci_deep.shape import Shape, array_to_text, text_to_array
-from rtbci_deep.targets import Targets, directions, load, unit
 from rtbci_deep.trainer import Objective
 from rtbci_deep.whole import Whole
 

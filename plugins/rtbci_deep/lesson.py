@@ -12,11 +12,11 @@ from torch import nn
 
 from rtbci.calibration import Calibration, Indices
 from rtbci.errors import DecoderError
+from rtbci.held_out import Split
 from rtbci.training_run import TrainingRun
 from rtbci_deep.material import Material
 from rtbci_deep.settings import Settings
 from rtbci_deep.shape import Shape
-from rtbci_deep.split import Split
 from rtbci_deep.state import take
 from rtbci_deep.trainer import Course, Objective, Trainer
 from rtbci_deep.whole import Whole, scaling

@@ -1,57 +1,83 @@
-"""Embeddings of what was shown, by marker label: a file of arrays, or one direction for each class.
+"""Embeddings of what was shown, by marker label: a bank, a file of arrays, or one direction for each class.
 
-An ``.npz`` without pickle: ``labels`` (n_items,) text, ``embeddings`` (n_items, n_dims) floats, ``space_id`` text, such as
-"open_clip:ViT-H-14/laion2b_s32b_b79k".
+The file is an ``.npz`` without pickle: ``labels`` (n_items,) text, ``embeddings`` (n_items, n_dims) floats, ``space_id``
+text, such as "open_clip:ViT-H-14/laion2b_s32b_b79k". In a bank a label names an item or, where no item is called so, a
+class, which stands for the mean direction of its items.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.bank.bank import Bank
 from rtbci.calibration import Calibration, Indices
-from rtbci.errors import DecoderError
+from rtbci.errors import BankError, DecoderError
 
 OF_CLASSES = "rtbci:classes"
 """Space of directions that stand for classes alone."""
-WANTED = "an .npz with labels (n_items,), embeddings (n_items, n_dims) and space_id would be right"
+WANTED = "a bank, or an .npz with labels (n_items,), embeddings (n_items, n_dims) and space_id, would be right"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Targets:
-    """Embeddings (n_items, n_dims) float32 by marker label, and the name of their space."""
+    """Embeddings (n_items, n_dims) float32 by label, and the name of their space.
+
+    ``bank`` is where they come from, if that is one; the embeddings of its classes then follow those of its items.
+    """
 
     labels: tuple[str, ...]
     embeddings: NDArray[np.float32]
     space_id: str
+    bank: Bank | None = None
+
+    def number(self, label: str) -> int | None:
+        """Number of the embedding that a label means, or None."""
+        if self.bank is not None and (found := self.bank.find(label)) is not None:
+            return found
+        return self._numbers.get(label)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {label: k for k, label in enumerate(self.labels)}
 
     def items(self, calibration: Calibration, where: str) -> Indices:
-        """Number of what was shown at each window (n_windows,). Raises DecoderError for a marker without an embedding."""
-        number = {label: k for k, label in enumerate(self.labels)}
+        """Number of the embedding of what was shown at each window (n_windows,): the marker's own, or that of its class.
+
+        Raises DecoderError for a marker that has none.
+        """
+        class_of = {label: name for name, labels in _classes(calibration) for label in labels}
         of_trial = []
-        for trial in range(len(calibration.markers)):
-            label = calibration.markers[trial]
-            if label not in number:
+        for label in calibration.markers:
+            number = self.number(label)
+            if number is None and label in class_of:
+                number = self.number(class_of[label])
+            if number is None:
                 shown = ", ".join(self.labels[:5]) + (" …" if len(self.labels) > 5 else "")
                 raise DecoderError(
                     f'{where}: has no embedding for marker "{label}"; it has {len(self.labels)}: {shown}'
                 )
-            of_trial.append(number[label])
+            of_trial.append(number)
         return np.array(of_trial, np.int64)[calibration.trial]
 
     def of_classes(
         self, class_labels: Sequence[Sequence[str]], classes: Sequence[str], where: str
     ) -> NDArray[np.float32]:
-        """What stands for each class (n_classes, n_dims): the mean direction of its items, of length 1."""
-        number = {label: k for k, label in enumerate(self.labels)}
+        """What stands for each class (n_classes, n_dims), of length 1: the mean direction of what its labels name.
+
+        Where they name nothing, it is what the class's own name names.
+        """
         found = []
         for name, labels in zip(classes, class_labels, strict=True):
-            mine = [number[label] for label in (*labels, name) if label in number]
+            mine = [number for label in labels if (number := self.number(label)) is not None]
+            if not mine and (own := self.number(name)) is not None:
+                mine = [own]
             if not mine:
                 raise DecoderError(f'{where}: has no embedding for class "{name}" ({", ".join(labels)})')
             found.append(unit(unit(self.embeddings[mine]).mean(axis=0)))
@@ -66,7 +92,9 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def load(path: Path, where: str) -> Targets:
-    """Read the file at ``path``. Raises DecoderError, beginning with ``where``."""
+    """Read the bank or the file at ``path``. Raises DecoderError, beginning with ``where``."""
+    if path.is_dir():
+        return of_bank(path, where)
     try:
         with np.load(path, allow_pickle=False) as file:
             labels, embeddings, space = file["labels"], file["embeddings"], str(file["space_id"])
@@ -85,6 +113,21 @@ def load(path: Path, where: str) -> Targets:
         twice = next(name for name in names if names.count(name) > 1)
         raise DecoderError(f'{where}: {path} has label "{twice}" twice; each once would be right')
     return Targets(names, np.ascontiguousarray(embeddings, np.float32), space)
+
+
+def of_bank(path: Path, where: str) -> Targets:
+    """Items of a bank, and its classes. Raises DecoderError, beginning with ``where``."""
+    try:
+        bank = Bank.open(path)
+    except BankError as error:
+        raise DecoderError(f"{where}: {error}") from error
+    rows = [bank.embeddings.astype(np.float32), *(bank.centre(name)[None] for name in bank.classes)]
+    labels = (*(item.id for item in bank.items), *bank.classes)
+    return Targets(labels, np.concatenate(rows), bank.space_id, bank)
+
+
+def _classes(calibration: Calibration) -> Iterable[tuple[str, tuple[str, ...]]]:
+    return zip(calibration.classes, calibration.class_labels, strict=True)
 
 
 def directions(calibration: Calibration, n_dims: int, seed: int) -> Targets:

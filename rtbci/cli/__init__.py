@@ -8,6 +8,7 @@ import click
 
 from rtbci import __version__
 from rtbci.cli.again import recover, replay, verify
+from rtbci.cli.bank import bank
 from rtbci.cli.evaluate import evaluate
 from rtbci.cli.federate import federate
 from rtbci.cli.live import attach, demo, edit, run_session, subject
@@ -54,6 +55,7 @@ for command in (
     replay,
     evaluate,
     federate,
+    bank,
     verify,
     recover,
     edit,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from rtbci.bank.targets import load
 from rtbci.errors import DecoderError
 from rtbci.interfaces import Embeds
 from rtbci.training_run import TrainingRun
 from rtbci.types import Window
 from rtbci_deep.embedders import Atm, MegConvolution, Nice
-from rtbci_deep.targets import load
 from tests.plugins.deep import simulated
 
 SMALL_MEG = {"hidden": 32, "n_blocks": 1, "width": 64, "n_virtual": 16}

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from rtbci.calibration import Calibration
+from rtbci.confidence import log_softmax, temperature
 from rtbci.errors import DecoderError
+from rtbci.held_out import chronological
 from rtbci.training_run import TrainingRun
 from rtbci.types import Window
 from rtbci_deep import trainer
 from rtbci_deep.classifiers import EegNet, Fnn, Shallow, SimpleConv1d
-from rtbci_deep.confidence import log_softmax, temperature
 from rtbci_deep.losses import contrast, mixed
 from rtbci_deep.material import Material, Ranks
 from rtbci_deep.objectives import Classes
 from rtbci_deep.ranks import backend_for
 from rtbci_deep.settings import Settings
-from rtbci_deep.split import chronological
 from rtbci_deep.trainer import learning_rate
 from rtbci_deep.whole import scaling
 from tests.plugins.deep import simulated
