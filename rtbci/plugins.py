@@ -45,6 +45,7 @@ _ERROR: Mapping[str, type[RtbciError]] = {
     "sources": SourceError,
     "embedders": BankError,
 }
+_ZOOS: Mapping[str, str] = {"decoders": "rtbci.zoos", "embedders": "rtbci.embedder_zoos"}
 _WAYS = 'an entry point\'s name, "package.module:Class" or "./file.py:Class"'
 
 
@@ -102,11 +103,11 @@ def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
     what = f'{_ONE[kind]} "{use}"'
     if ":" not in use:
         return _load_entry(kind, use, what)
-    module_name, _, attribute = use.rpartition(":")
-    if kind == "decoders" and (zoo := zoo_of(use)) is not None:
+    if (zoo := zoo_of(use, kind)) is not None:
         module, _, function = zoo.partition(":")
-        made: Callable[..., Any] = _attribute(_import(module, what), function, what)(attribute)
+        made: Callable[..., Any] = _attribute(_import(module, what), function, what)(use.partition(":")[2])
         return made
+    module_name, _, attribute = use.rpartition(":")
     if not module_name or not attribute:
         raise ConfigError(f"{what} is no plugin; {_WAYS} would be right")
     if module_name.endswith(".py") or "/" in module_name or "\\" in module_name:
@@ -114,14 +115,17 @@ def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
     return _attribute(_import(module_name, what), attribute, what)
 
 
-def zoo_of(use: str) -> str | None:
-    """What offers the decoders of a whole library, where ``use`` is one of those, such as "braindecode:EEGConformer".
+def zoo_of(use: str, kind: str = "decoders") -> str | None:
+    """What offers the decoders or embedders of a whole library, where ``use`` is one of those: "braindecode:EEGConformer".
 
-    A package offers a zoo as an entry point in the group ``rtbci.zoos``: a function that takes the decoder's name and gives
-    what makes it. The answer is that entry point's target, ``module:function``.
+    A package offers a zoo as an entry point in the group ``rtbci.zoos`` (decoders) or ``rtbci.embedder_zoos``: a function
+    that takes the name after the colon and gives what makes it. The answer is that entry point's target,
+    ``module:function``.
     """
     library, separator, _ = use.partition(":")
-    return next((e.value for e in entry_points(group="rtbci.zoos") if separator and e.name == library), None)
+    if not separator or kind not in _ZOOS:
+        return None
+    return next((e.value for e in entry_points(group=_ZOOS[kind]) if e.name == library), None)
 
 
 def _load_entry(kind: str, use: str, what: str) -> Callable[..., Any]:
