@@ -22,6 +22,7 @@ def bank() -> None:
     """Banks of pictures, captions or sounds: what a decoder of what is seen or heard chooses from.
 
     \b
+    Pictures:      rtbci bank draw pictures/            (where you have none)
     Build one:     rtbci bank build pictures/ --out pictures.bank
     Look at it:    rtbci bank info pictures.bank
     """
@@ -107,7 +108,12 @@ def build(
     finish(_as_json(done.bank), "\n".join([*lines, f"{out} written"]), as_json)
 
 
-@command("rtbci bank info pictures.bank", "rtbci bank info pictures.bank --check --json", name="info")
+@command(
+    "rtbci bank info pictures.bank",
+    "rtbci bank info pictures.bank --check --json",
+    name="info",
+    short_help="Say what a bank holds.",
+)
 @click.argument("path", metavar="BANK", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Read all of it and compare it with what was written.")
 def info(path: Path, check: bool, as_json: bool) -> None:
@@ -127,6 +133,37 @@ def info(path: Path, check: bool, as_json: bool) -> None:
             raise BankError(f"{path} is damaged: {damage}; building it anew would be right")
         lines.append("checked  every file is what was written")
     finish(_as_json(opened), "\n".join(lines), as_json)
+
+
+@command(
+    "rtbci bank draw pictures/ --n 200",
+    "rtbci bank build pictures/ --items pictures/items.csv --out pictures.bank",
+    name="draw",
+    short_help="Draw pictures to try banks with.",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--n", "count", type=click.IntRange(2, 12800), default=200, show_default=True, help="Pictures.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same pictures.")
+def draw(folder: Path, count: int, seed: int, as_json: bool) -> None:
+    """Draw pictures into FOLDER: objects of ten shapes, the classes, that differ in colour, texture, number and place.
+
+    Beside them comes items.csv, which has a caption for each.
+    """
+    from rtbci.bank import drawing
+    from rtbci.errors import BankError
+    from rtbci.training_run import TrainingRun
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BankError(f"{folder} exists and is not empty; another folder would be right")
+    run = TrainingRun(say=progress(as_json))
+    try:
+        table = drawing.write(folder, count, seed, lambda done: run.progress(done, count, "pictures"))
+    except OSError as error:
+        raise BankError(f"{folder} cannot be written ({error.strerror})") from error
+    clear_progress()
+    finish(
+        {"folder": str(folder), "items": count, "table": str(table)}, f"{count} pictures and {table} written", as_json
+    )
 
 
 def _lines(opened: Any) -> list[str]:
@@ -173,3 +210,4 @@ def _arguments(settings: tuple[str, ...]) -> dict[str, Any]:
 
 bank.add_command(build)
 bank.add_command(info)
+bank.add_command(draw)
