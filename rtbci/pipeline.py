@@ -12,7 +12,7 @@ never on how they were chunked, when they came, what was skipped in between, or 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +98,7 @@ class Pipeline(Cutter):
         adapts = plan.adapt and decoder is not None
         self._learner = Learner(decoder, self.cut_again) if adapts and decoder is not None else None
         self._began = 0.0
+        self.watch: Callable[[Window], None] | None = None  # is shown each window that was decided singly
 
     def _add_marker(self, marker: Marker) -> None:
         super()._add_marker(marker)
@@ -126,7 +127,7 @@ class Pipeline(Cutter):
     @property
     def takes_batches(self) -> bool:
         """Whether many windows may be decided at once: `cuts_batches`, and the decoder is the same for all of them."""
-        return self.cuts_batches and self._learner is None
+        return self.cuts_batches and self._learner is None and self.watch is None
 
     @property
     def batch_tolerance(self) -> float:
@@ -160,7 +161,10 @@ class Pipeline(Cutter):
             self._gather(window.stop - 1)
             self._learner.learn(window.stop, adapted)
         window = self.with_fresh(window)
-        return self.conclude(window, log_probs_of(self.decoder, window, len(self.plan.classes)))
+        decision = self.conclude(window, log_probs_of(self.decoder, window, len(self.plan.classes)))
+        if self.watch is not None:
+            self.watch(window)
+        return decision
 
     def with_fresh(self, window: Window) -> Window:
         """``window``, which says how many of its samples no window before it has seen."""

@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 
 from rtbci import assemble
+from rtbci.bank import Bank
+from rtbci.bank.ranking import Ranking
 from rtbci.config import Experiment
 from rtbci.devices import device_of, shown
-from rtbci.errors import ModelMismatch
+from rtbci.errors import BankError, ModelMismatch
+from rtbci.interfaces import Embeds
 from rtbci.model import Model, sha256
 from rtbci.naming import by_name
 from rtbci.pipeline import Pipeline
 from rtbci.report import DecoderTally
 from rtbci.training import Progress, source_of
 from rtbci.trials import Trial
-from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
+from rtbci.types import Decision, Marker, Samples, StreamInfo, Times, Window
 
 Decided = Callable[[str, Decision], None]
 LARGEST_READ = 1 << 20
@@ -85,6 +88,7 @@ def replay(
     speed: float | None = None,
     chunk: int = 4,
     batched: bool = False,
+    bank: Path | None = None,
     progress: Progress = lambda text: None,
     decided: Decided = lambda name, decision: None,
 ) -> dict[str, Any]:
@@ -93,13 +97,15 @@ def replay(
     ``speed`` paces the recording (None: as fast as it can be decoded); ``chunk`` is the number of samples that arrive
     together. Neither changes a decision. With ``chunk`` a decision's age includes waiting for its chunk to be full, as it
     would live. With ``batched``, decoders that have a tolerance may answer batches within it. Every decoder gets a pass of
-    its own over the recording.
+    its own over the recording. With a ``bank``, decoders that give embeddings are asked for one after each marker, and the
+    report says at which rank in the bank stood what was shown.
 
     Raises
     ------
-    ConfigError, ModelError, SourceError
+    ConfigError, ModelError, SourceError, BankError
         In one line, before anything is decided.
     """
+    pictures = None if bank is None else Bank.open(bank)
     assemble.limit_threads()
     assemble.check_source(experiment, recording)
     models = assemble.load_models(experiment, model)
@@ -136,6 +142,8 @@ def replay(
             )
             first, last = pipeline.trial_span
             tally = DecoderTally(tuple(experiment.classes), trial_seconds=(last - first) / pipeline.info.rate)
+            if pictures is not None:
+                notes += _rank_in(pictures, experiment, config.name, pipeline, tally)
             tally.device = device_of(fitted.model.decoder)
             tallies[config.name] = tally
             told: Callable[[Decision], None] = lambda d, name=config.name: decided(name, d)  # type: ignore[misc]  # noqa: E731
@@ -156,6 +164,29 @@ def replay(
         "gaps": gaps,
         "notes": notes,
     }
+
+
+def _rank_in(bank: Bank, experiment: Experiment, name: str, pipeline: Pipeline, tally: DecoderTally) -> list[str]:
+    """Let ``tally`` rank what markers showed in ``bank``, or say why decoder ``name`` cannot; refuse another space."""
+    decoder: object = pipeline.decoder
+    if not isinstance(decoder, Embeds):
+        return [f"{name}: gives no embeddings, so nothing is ranked in {bank.path}"]
+    if pipeline.hop is not None:
+        return [f'{name}: slides, so its windows show nothing for certain; lock = "marker" would have it ranked']
+    if decoder.space_id != bank.space_id:
+        raise BankError(
+            f'{bank.path} is of space {bank.space_id}, decoder "{name}" of {decoder.space_id}; a bank of that space '
+            "(rtbci bank build --like) would be right"
+        )
+    ranking = Ranking(bank, experiment.classes)
+    tally.ranking = ranking
+
+    def watch(window: Window) -> None:
+        if window.marker is not None:
+            ranking.add(window.marker.label, decoder.embed(window))
+
+    pipeline.watch = watch
+    return []
 
 
 def in_batches(name: str, tolerance: float) -> list[str]:

@@ -7,19 +7,22 @@ score against shuffled labels. The measures are those of `rtbci.metrics`, as in 
 from __future__ import annotations
 
 import hashlib
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbci import metrics
 from rtbci.config import DecoderConfig, Experiment
+from rtbci.retrieval import wilson_interval
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
+
+if TYPE_CHECKING:
+    from rtbci.bank.ranking import Ranking
 
 _LITTLE = np.dtype("<f8")
 
@@ -47,16 +50,6 @@ class DecisionHash:
     def hexdigest(self) -> str:
         """The hash so far, 64 hexadecimal digits."""
         return self._hash.hexdigest()
-
-
-def wilson_interval(right: int, of: int, z: float = 1.959964) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927, score interval)."""
-    if of == 0:
-        return 0.0, 1.0
-    p = right / of
-    middle = (p + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def shuffled_accuracy(trials: Sequence[Trial], n_classes: int) -> float | None:
@@ -114,7 +107,8 @@ class DecoderTally:
     """Counts what one decoder did, decision by decision and trial by trial.
 
     ``trial_seconds`` is the length of a trial, which the information transfer rate takes for the time of a decision;
-    without it there is no rate. ``device`` is what a decoder that may run on a GPU runs on, or ran on last.
+    without it there is no rate. ``ranking``: where what was shown is ranked in a bank. ``device`` is what a decoder that may
+    run on a GPU runs on, or ran on last.
     """
 
     classes: tuple[str, ...]
@@ -130,6 +124,7 @@ class DecoderTally:
     ages: list[float] = field(default_factory=list)
     digest: DecisionHash = field(default_factory=DecisionHash)
     trial_seconds: float | None = None
+    ranking: Ranking | None = None
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
@@ -173,6 +168,14 @@ class DecoderTally:
             "chance_majority": metrics.majority_level(truth, n_classes),
         }
 
+    def _retrieval(self) -> dict[str, Any]:
+        """``retrieval`` among items, where markers named some, with ``retrieval_classes`` beside it; or among classes."""
+        found = {} if self.ranking is None else self.ranking.found()
+        if "item" not in found:
+            return {"retrieval": found["centre"].as_json()} if found else {}
+        classes = {"retrieval_classes": found["centre"].as_json()} if "centre" in found else {}
+        return {"retrieval": found["item"].as_json(), **classes}
+
     def as_json(self) -> dict[str, Any]:
         """What stands under ``decoders`` in the report."""
         right = sum(t.answer == t.truth for t in self.trials)
@@ -204,6 +207,7 @@ class DecoderTally:
             "problem": self.problem,
             "device": self.device,
             "decisions_sha256": self.digest.hexdigest(),
+            **self._retrieval(),
         }
 
 
@@ -222,6 +226,16 @@ def _chance_text(decoder: dict[str, Any]) -> str:
     level = decoder["chance_binomial"]
     guessed = "too few trials to tell from guessing" if level is None else f"below {level:.3f} it may be guessing (5 %)"
     return f"{guessed}; always the most frequent class {decoder['chance_majority']:.2f}"
+
+
+def _retrieval_text(found: dict[str, Any]) -> str:
+    low, high = found["top1_interval"]
+    what = "items" if found["kind"] == "item" else "classes"
+    return (
+        f"  found    top-1 {found['top1']:.3f} ({low:.2f} to {high:.2f}), top-5 {found['top5']:.3f} of {found['n']} windows "
+        f"among {found['candidates']} {what}, each alone (chance {found['chance_top1']:.3f}, shuffled "
+        f"{found['shuffled_top1']:.3f}); median rank {found['median_rank']:g}"
+    )
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -258,6 +272,7 @@ def as_text(report: dict[str, Any]) -> str:
             lines.append("  no finished trial with a known class")
         if decoder["trials_without_data"]:
             lines.append(f"  {decoder['trials_without_data']} trials had no whole window to decode")
+        lines += [_retrieval_text(decoder[key]) for key in ("retrieval", "retrieval_classes") if key in decoder]
         if age["p50"] is not None:
             lines.append(f"  age      p50 {age['p50']:.1f} ms, p95 {age['p95']:.1f} ms, p99 {age['p99']:.1f} ms")
         lines.append(

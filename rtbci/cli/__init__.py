@@ -11,6 +11,7 @@ from rtbci.cli.again import recover, replay, verify
 from rtbci.cli.bank import bank
 from rtbci.cli.evaluate import evaluate
 from rtbci.cli.federate import federate
+from rtbci.cli.image_metrics import image_metrics
 from rtbci.cli.live import attach, demo, edit, run_session, subject
 from rtbci.cli.look import info, plugins, streams
 from rtbci.cli.output import run_command
@@ -56,6 +57,7 @@ for command in (
     evaluate,
     federate,
     bank,
+    image_metrics,
     verify,
     recover,
     edit,

@@ -52,8 +52,20 @@ class Speed(click.ParamType[float | None]):
     help="Let decoders that have a tolerance (networks) decide many windows at once: faster; log-probabilities may differ "
     "from live by the decoder's tolerance; the report says so.",
 )
+@click.option(
+    "--bank",
+    type=click.Path(path_type=Path),
+    help="Rank what markers showed in this bank, by the embeddings of decoders that give some: top-1, top-5, median rank.",
+)
 def replay(
-    experiment: Path, model: Path, recording: Path, speed: float | None, chunk: int, batched: bool, as_json: bool
+    experiment: Path,
+    model: Path,
+    recording: Path,
+    speed: float | None,
+    chunk: int,
+    batched: bool,
+    bank: Path | None,
+    as_json: bool,
 ) -> None:
     """Decode a recording through the live pipeline and report what the subject would have got.
 
@@ -65,7 +77,14 @@ def replay(
     from rtbci import replay as work
 
     result = work.replay(
-        config.load(experiment), model, recording, speed=speed, chunk=chunk, batched=batched, progress=progress(as_json)
+        config.load(experiment),
+        model,
+        recording,
+        speed=speed,
+        chunk=chunk,
+        batched=batched,
+        bank=bank,
+        progress=progress(as_json),
     )
     clear_progress()
     finish(result, report.as_text(result), as_json)

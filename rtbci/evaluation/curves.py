@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.evaluation.nouns import Outcome, Stretch
-from rtbci.report import wilson_interval
+from rtbci.retrieval import wilson_interval
 
 BEFORE = 1.0
 """Seconds before the cue that the time course shows."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rtbci import metrics
 from rtbci.evaluation.nouns import Outcome, Stretch
 from rtbci.evaluation.statistics import bootstrap_ci, permutation_test
-from rtbci.report import answers, guessing_level, posteriors, truths, wilson_interval
+from rtbci.report import answers, guessing_level, posteriors, truths
+from rtbci.retrieval import wilson_interval
 
 Scores = dict[str, Any]
 Ints = NDArray[np.int64]
