@@ -231,10 +231,11 @@ def _chance_text(decoder: dict[str, Any]) -> str:
 def _retrieval_text(found: dict[str, Any]) -> str:
     low, high = found["top1_interval"]
     what = "items" if found["kind"] == "item" else "classes"
+    five = f", top-5 {found['top5']:.3f} (chance {found['chance_top5']:.3f})" if found["candidates"] > 5 else ""
     return (
-        f"  found    top-1 {found['top1']:.3f} ({low:.2f} to {high:.2f}), top-5 {found['top5']:.3f} of {found['n']} windows "
-        f"among {found['candidates']} {what}, each alone (chance {found['chance_top1']:.3f}, shuffled "
-        f"{found['shuffled_top1']:.3f}); median rank {found['median_rank']:g}"
+        f"  found    top-1 {found['top1']:.3f} of {found['n']} windows, each alone, among {found['candidates']} {what} "
+        f"({low:.2f} to {high:.2f}; chance {found['chance_top1']:.3f}, shuffled {found['shuffled_top1']:.3f}){five}; "
+        f"median rank {found['median_rank']:g}"
     )
 
 

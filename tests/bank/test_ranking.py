@@ -127,8 +127,9 @@ def test_a_replay_ranks_what_was_shown_and_decides_as_before(trained):
 def test_the_report_for_people_says_candidates_and_chance_beside_every_hit_rate(trained):
     said = replay(trained, "--bank", trained / "shown.bank")
     (line,) = [line for line in said.out.splitlines() if line.startswith("  found ")]
-    assert "among 2 classes, each alone (chance 0.500, shuffled 0." in line
+    assert "windows, each alone, among 2 classes (0." in line and "; chance 0.500, shuffled 0." in line
     assert "top-1 0." in line and "median rank" in line
+    assert "top-5" not in line  # of two it would always be 1
 
 
 def test_a_bank_of_another_space_or_none_is_refused(trained):
