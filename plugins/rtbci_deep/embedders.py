@@ -101,7 +101,9 @@ class Embedder(NetworkDecoder):
         assert self._shown is not None
         similarity = Similarity(self.similarity_scale, self.normalise_z, self.normalise_y, self.symmetric)
         targets = torch.from_numpy(self._shown.embeddings).to(material.device)
-        return Embeddings(targets, similarity, self.mse, self.BETAS)
+        n_classes = len(material.calibration.classes)
+        weights = material.class_weights(n_classes) if self.balance else None
+        return Embeddings(targets, similarity, self.mse, self.BETAS, weights)
 
     def _fit_confidence(self, outputs: Array, held_out: Calibration) -> None:
         logits = self.similarity_scale * self._similarities(outputs)

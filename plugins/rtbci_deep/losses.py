@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def contrast(z: Tensor, y: Tensor, item: Tensor, *, scale: float, symmetric: bool) -> Tensor:
+def contrast(
+    z: Tensor, y: Tensor, item: Tensor, *, scale: float, symmetric: bool, weight: Tensor | None = None
+) -> Tensor:
     """InfoNCE between embeddings of windows and of what was shown.
 
     Each window is told from the *different* items of the batch: an item that was shown twice is no distractor of itself, as
@@ -22,19 +24,26 @@ def contrast(z: Tensor, y: Tensor, item: Tensor, *, scale: float, symmetric: boo
     y : (batch, n_dims) of what was shown at each.
     item : (batch,) int64, equal for the same item.
     scale : what similarities are multiplied with.
-    symmetric : whether the loss from items to windows is averaged with that from windows to items.
+    symmetric : whether the loss from items to windows is averaged with that from windows to items, in which every item
+        counts alike however often it was shown.
+    weight : (batch,) of each window in the loss from windows to items, or None: alike.
     """
     unique, column = torch.unique(item, return_inverse=True)
     first = torch.full((len(unique),), len(item), dtype=torch.int64, device=item.device)
     first = first.scatter_reduce(0, column, torch.arange(len(item), device=item.device), "amin")
     logits = scale * z @ y[first].T  # (batch, n_items)
-    forward = functional.cross_entropy(logits, column)
+    forward = mean(functional.cross_entropy(logits, column, reduction="none"), weight)
     if not symmetric:
         return forward
     shown = functional.one_hot(column, len(unique)).to(logits.dtype)
     share = shown / shown.sum(dim=0, keepdim=True)
     backward = -(share * torch.log_softmax(logits, dim=0)).sum(dim=0).mean()
     return (forward + backward) / 2
+
+
+def mean(each: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of ``each`` (batch,), weighted by ``weight`` (batch,) where there is one."""
+    return each.mean() if weight is None else (weight * each).sum() / weight.sum()
 
 
 def mixed(scores: Tensor, label: Tensor, other: Tensor, share: float, weight: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtbci_deep.losses import contrast, mixed
+from rtbci_deep.losses import contrast, mean, mixed
 from rtbci_deep.material import Batch, Material
 
 
@@ -96,18 +96,26 @@ class Embeddings:
     mse : share of the mean squared distance; the rest is the contrast's. A network with two outputs has the second one
         for it.
     betas : of Adam.
+    weights : (n_classes,) float32 of windows by their class, or None: where one class is shown five times as often as
+        another, the nearest embedding would otherwise be its own, whatever the signal.
     """
 
     metric = "top-1"
 
     def __init__(
-        self, targets: Tensor, similarity: Similarity, mse: float, betas: tuple[float, float] = (0.9, 0.999)
+        self,
+        targets: Tensor,
+        similarity: Similarity,
+        mse: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weights: Tensor | None = None,
     ) -> None:
         self.targets = targets
         self.compared = similarity.y(targets)
         self.similarity = similarity
         self.mse = mse
         self.betas = betas
+        self.weights = weights
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of a batch that is trained on."""
@@ -116,6 +124,7 @@ class Embeddings:
 
     def _loss(self, z: Tensor, second: Tensor | None, batch: Batch) -> Tensor:
         y = self.compared[batch.item]
+        weight = None if self.weights is None else self.weights[batch.label]
         loss = torch.zeros((), device=z.device)
         if self.mse < 1.0:
             near = contrast(
@@ -124,11 +133,12 @@ class Embeddings:
                 batch.item,
                 scale=self.similarity.scale,
                 symmetric=self.similarity.symmetric,
+                weight=weight,
             )
             loss = loss + (1.0 - self.mse) * near
         if self.mse > 0.0:
-            far = functional.mse_loss((z if second is None else second).float(), self.targets[batch.item])
-            loss = loss + self.mse * far
+            far = ((z if second is None else second).float() - self.targets[batch.item]).square().mean(dim=1)
+            loss = loss + self.mse * mean(far, weight)
         return loss
 
     def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:

@@ -15,8 +15,8 @@ from rtbci.types import Window
 from rtbci_deep import trainer
 from rtbci_deep.classifiers import EegNet, Fnn, Shallow, SimpleConv1d
 from rtbci_deep.losses import contrast, mixed
-from rtbci_deep.material import Material, Ranks
-from rtbci_deep.objectives import Classes
+from rtbci_deep.material import Batch, Material, Ranks
+from rtbci_deep.objectives import Classes, Embeddings, Similarity
 from rtbci_deep.ranks import backend_for
 from rtbci_deep.settings import Settings
 from rtbci_deep.trainer import learning_rate
@@ -248,6 +248,36 @@ def test_an_item_that_was_shown_twice_is_no_distractor_of_itself():
     assert loss < 1e-6  # the published loss would be log 2 for two of the three
     both = contrast(z, y, torch.tensor([5, 5, 2]), scale=50.0, symmetric=True)
     assert torch.isclose(both, torch.tensor(np.log(2) / 4, dtype=torch.float32), atol=1e-5)
+
+
+def test_windows_of_rare_classes_weigh_more_in_the_contrast():
+    torch.manual_seed(0)
+    z, y, item = torch.randn(4, 3), torch.eye(3)[[0, 0, 0, 1]], torch.tensor([0, 0, 0, 1])
+    each = torch.nn.functional.cross_entropy(2.0 * z @ torch.eye(3)[:2].T, item, reduction="none")
+    weight = torch.tensor([0.5, 0.5, 0.5, 1.5])
+    loss = contrast(z, y, item, scale=2.0, symmetric=False, weight=weight)
+    assert torch.isclose(loss, (weight * each).sum() / weight.sum())
+    assert torch.isclose(contrast(z, y, item, scale=2.0, symmetric=False), each.mean())
+
+
+@pytest.mark.parametrize(("weights", "share"), [(None, 1 / 6), ([0.6, 3.0], 1 / 2)])
+def test_without_a_signal_an_embedding_says_how_often_classes_come_or_nothing(weights, share):
+    """One window in six is of the rare class; what is the same for all windows can only learn that."""
+    said = torch.zeros(1, 2, requires_grad=True)
+    label = torch.tensor([0, 0, 0, 0, 0, 1])
+    batch = Batch(torch.zeros(6, 1, 1), label, label, torch.zeros(6, dtype=torch.int64), np.arange(6))
+    objective = Embeddings(
+        torch.eye(2),
+        Similarity(1.0, False, True, False),
+        mse=0.0,
+        weights=None if weights is None else torch.tensor(weights),
+    )
+    optimizer = torch.optim.Adam([said], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        objective.loss(lambda x, subject: said.expand(6, 2), batch).backward()
+        optimizer.step()
+    assert torch.softmax(said[0], dim=0)[1].item() == pytest.approx(share, abs=0.01)
 
 
 def test_mixup_is_the_mixture_of_two_losses():
