@@ -22,10 +22,18 @@ def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def temperature(logits: NDArray[np.float64], labels: NDArray[np.int64], trial: NDArray[np.int64]) -> float:
-    """What ``logits`` (n_windows, n_classes) are best divided by, given ``labels`` and ``trial`` (n_windows,)."""
+def temperature(
+    logits: NDArray[np.float64], labels: NDArray[np.int64], trial: NDArray[np.int64], *, balance: bool = True
+) -> float:
+    """What ``logits`` (n_windows, n_classes) are best divided by, given ``labels`` and ``trial`` (n_windows,).
+
+    With ``balance``, classes count alike, however many of the trials are theirs: a decoder that always names the class which
+    most of a dozen trials happen to have must not be called sure of it.
+    """
     _, inverse, counts = np.unique(trial, return_inverse=True, return_counts=True)
     weights = 1.0 / counts[inverse]
+    if balance:
+        weights *= weights.sum() / (np.bincount(labels, weights)[labels] * len(np.unique(labels)))
     rows = np.arange(len(labels))
 
     def cost(log_t: float) -> float:

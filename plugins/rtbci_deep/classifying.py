@@ -34,7 +34,9 @@ class Classifier(NetworkDecoder):
         return Classes(material.class_weights(n_classes) if self.balance else None, self.mixup, self.subject_share)
 
     def _fit_confidence(self, outputs: NDArray[np.float32], held_out: Calibration) -> None:
-        self._temperature = temperature(outputs.astype(np.float64), held_out.labels, held_out.trial)
+        self._temperature = temperature(
+            outputs.astype(np.float64), held_out.labels, held_out.trial, balance=self.balance
+        )
 
     def _log_probs(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         return log_softmax(outputs.astype(np.float64) / self._temperature)

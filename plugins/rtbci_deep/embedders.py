@@ -107,7 +107,9 @@ class Embedder(NetworkDecoder):
 
     def _fit_confidence(self, outputs: Array, held_out: Calibration) -> None:
         logits = self.similarity_scale * self._similarities(outputs)
-        self.logit_scale = self.similarity_scale / temperature(logits, held_out.labels, held_out.trial)
+        self.logit_scale = self.similarity_scale / temperature(
+            logits, held_out.labels, held_out.trial, balance=self.balance
+        )
 
     def _similarities(self, outputs: Array) -> NDArray[np.float64]:
         if self._exact[0] is not self._classes:

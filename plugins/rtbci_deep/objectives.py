@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,9 @@ from torch.nn import functional
 
 from rtbci_deep.losses import contrast, mean, mixed
 from rtbci_deep.material import Batch, Material
+
+FACTORS = (0.0, *(2.0 ** (k / 2) for k in range(-10, 1)))
+"""What logits are multiplied with where an epoch is judged: it may be told to be less sure, never to be surer."""
 
 
 class Classes:
@@ -46,18 +50,35 @@ class Classes:
         return (loss + self.subject_share * who) / 2
 
     def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:
-        """Loss and share of windows told right, every class counting as in training."""
-        loss, right, n, total = 0.0, 0, 0, 0.0
-        for batch in material.in_order():
-            scores, _ = outputs(network(batch.x, batch.subject))
-            scores = scores.float()
-            each = functional.cross_entropy(scores, batch.label, reduction="none")
-            weight = torch.ones_like(each) if self.weights is None else self.weights[batch.label]
-            loss += float((weight * each).sum())
-            total += float(weight.sum())
-            right += int((scores.argmax(dim=1) == batch.label).sum())
-            n += len(batch)
-        return loss / total, right / n
+        """Loss at the best temperature, and share of windows told right; classes count alike where they do in training."""
+        parts = [(batch, outputs(network(batch.x, batch.subject))[0].float()) for batch in material.in_order()]
+        scores, label = torch.cat([scores for _, scores in parts]), torch.cat([batch.label for batch, _ in parts])
+        weight = None if self.weights is None else alike(label)
+
+        def loss(factor: float) -> Tensor:
+            return mean(functional.cross_entropy(factor * scores, label, reduction="none"), weight)
+
+        return at_best_temperature(loss), float(mean((scores.argmax(dim=1) == label).float(), weight))
+
+
+def alike(label: Tensor) -> Tensor:
+    """Weights (n,) with which the classes ``label`` (n,) count alike.
+
+    A block of a dozen trials may hold ten of one class: unweighted, a network that always names that class would look best.
+    """
+    return 1.0 / torch.bincount(label)[label].float()
+
+
+def at_best_temperature(loss: Callable[[float], Tensor]) -> float:
+    """The smallest of ``loss(factor)`` over what logits may be multiplied with.
+
+    A temperature is fitted when training has ended, so an epoch is judged by what it is worth then. Judged as it stands, a
+    network of few trials looks best before it has learnt anything: while it still says nothing, it is not yet too sure.
+    Sharper than it is, an epoch is not made: once all held-out trials are right, every later one would look the same.
+
+    Source: Berta et al. 2025, "Rethinking early stopping: refine, then calibrate" (arXiv 2501.19195).
+    """
+    return min(float(loss(factor)) for factor in FACTORS)
 
 
 def outputs(said: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -120,18 +141,19 @@ class Embeddings:
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of a batch that is trained on."""
         z, second = outputs(network(batch.x, batch.subject))
-        return self._loss(z, second, batch)
+        return self._loss(z, second, batch, None if self.weights is None else self.weights[batch.label])
 
-    def _loss(self, z: Tensor, second: Tensor | None, batch: Batch) -> Tensor:
+    def _loss(
+        self, z: Tensor, second: Tensor | None, batch: Batch, weight: Tensor | None, factor: float = 1.0
+    ) -> Tensor:
         y = self.compared[batch.item]
-        weight = None if self.weights is None else self.weights[batch.label]
         loss = torch.zeros((), device=z.device)
         if self.mse < 1.0:
             near = contrast(
                 self.similarity.z(z.float()),
                 y,
                 batch.item,
-                scale=self.similarity.scale,
+                scale=factor * self.similarity.scale,
                 symmetric=self.similarity.symmetric,
                 weight=weight,
             )
@@ -149,7 +171,8 @@ class Embeddings:
         second = torch.cat([s for s in seconds if s is not None]) if seconds[0] is not None else None
         label, item, subject = (torch.cat([getattr(b, n) for b, _, _ in parts]) for n in ("label", "item", "subject"))
         joined = Batch(z[:0], label, item, subject, material.rows)  # the windows themselves are not needed any more
-        loss = float(self._loss(z, second, joined))
+        weight = None if self.weights is None else alike(joined.label)
+        loss = at_best_temperature(lambda factor: self._loss(z, second, joined, weight, factor))
         items, column = torch.unique(joined.item, return_inverse=True)
         nearest = (self.similarity.z(z) @ self.compared[items].T).argmax(dim=1)
-        return loss, float((nearest == column).float().mean())
+        return loss, float(mean((nearest == column).float(), weight))
