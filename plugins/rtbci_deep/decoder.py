@@ -201,8 +201,9 @@ class NetworkDecoder(Settings):
             self._calibrate(calibration.only(split.held_out), device)
             if self.refit:
                 whole = lesson.build()
-                lesson.train(whole, everything(calibration), course.best_epoch, "refit")
-                run.note(f"trained anew on all trials for {course.best_epoch} epochs")
+                epochs = course.best_epoch or course.epochs
+                lesson.train(whole, everything(calibration), epochs, "refit")
+                run.note(f"trained anew on all trials for {epochs} epochs")
                 self._state = State(shape, whole)
         self._runner = None
         self._settle(calibration, run)

@@ -99,6 +99,12 @@ class Lesson:
             self.run.note(f"trained for {course.epochs} epochs, loss {course.losses[-1]:.3f}")
             return
         n_trials = len(np.unique(self.calibration.trial[split.held_out]))
+        if not course.best_epoch:
+            self.run.note(
+                f"{n_trials} held-out trials were never told better than by guessing (loss {course.held_out[-1]:.3f}); "
+                f"all {course.epochs} epochs were trained"
+            )
+            return
         self.run.note(
             f"best after epoch {course.best_epoch} of {course.epochs}: held-out loss {course.best_loss:.3f}, "
             f"{course.best_metric:.3f} of {len(split.held_out)} windows of {n_trials} trials right"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -59,6 +60,10 @@ class Classes:
             return mean(functional.cross_entropy(factor * scores, label, reduction="none"), weight)
 
         return at_best_temperature(loss), float(mean((scores.argmax(dim=1) == label).float(), weight))
+
+    def guessing(self, material: Material) -> float:
+        """The loss of who says nothing."""
+        return math.log(len(material.calibration.classes))
 
 
 def alike(label: Tensor) -> Tensor:
@@ -176,3 +181,11 @@ class Embeddings:
         items, column = torch.unique(joined.item, return_inverse=True)
         nearest = (self.similarity.z(z) @ self.compared[items].T).argmax(dim=1)
         return loss, float(mean((nearest == column).float(), weight))
+
+    def guessing(self, material: Material) -> float:
+        """The loss of who says nothing: an embedding of zeros for every window."""
+        batches = list(material.in_order())
+        label, item, subject = (torch.cat([getattr(b, n) for b in batches]) for n in ("label", "item", "subject"))
+        nothing = torch.zeros(len(item), self.targets.shape[1], device=item.device)
+        weight = None if self.weights is None else alike(label)
+        return float(self._loss(nothing, nothing, Batch(nothing[:0], label, item, subject, material.rows), weight))

@@ -27,7 +27,8 @@ class Settings:
     learning_rate, optimizer, weight_decay : of "adam" or "adamw".
     schedule : of the learning rate: "constant", "step" (a tenth of it for the last fifth of the epochs) or "one-cycle".
     validation : share of each subject's trials, the last ones, that are held out: for early stopping and for the confidence.
-    patience : epochs without a smaller validation loss after which training stops; the best weights are kept. 0: never.
+    patience : epochs without a smaller validation loss after which training stops; the best weights are kept. It counts once
+        held-out trials are told better than by guessing. 0: never.
     refit : train anew on all trials for as many epochs as were best; the confidence stays that of the first training.
     balance : weigh classes by the inverse of their frequency.
     mixup : mix pairs of windows, and their losses, with a weight that is uniform for each batch.

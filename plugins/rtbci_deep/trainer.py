@@ -2,8 +2,11 @@
 
 ::
 
-    epoch: batches -> loss -> step ... -> held-out loss -> smaller than ever? keep these weights
-                                                        -> not for `patience` epochs? stop
+    epoch: batches -> loss -> step ... -> held-out loss -> smaller than ever, and than guessing? keep these weights
+                                                        -> not for `patience` epochs since? stop
+
+Where a few held-out trials are never told better than by guessing, they cannot say which epoch is good, and the last one is
+kept.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from rtbci_deep.ranks import agreed, together
 from rtbci_deep.settings import Settings
 from rtbci_deep.whole import Whole
 
+BETTER = 0.99
+"""Of the loss of guessing, what the held-out loss must fall below for an epoch to be the best so far."""
 CHECKPOINT_SECONDS = 5.0
 """A training that is killed loses no more than this, or one epoch where that takes longer."""
 
@@ -40,6 +45,10 @@ class Objective(Protocol):
 
     def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:
         """Loss and metric on windows that are not trained on."""
+        ...
+
+    def guessing(self, material: Material) -> float:
+        """The loss that `judge` would give for who says nothing."""
         ...
 
 
@@ -94,6 +103,7 @@ class Trainer:
         self._folder = None if run.checkpoints is None else run.checkpoints / stage
         self._best: dict[str, Tensor] = {}
         self._saved_at = 0.0
+        self._bar = math.inf if held_out is None else BETTER * objective.guessing(held_out)
         for name, parameter in whole.named_parameters():
             parameter.requires_grad_(not only_local or whole.is_local(name))
         trained = [p for p in whole.parameters() if p.requires_grad]
@@ -177,11 +187,12 @@ class Trainer:
         text = f"loss {loss:.3f}"
         if self.held_out is not None:
             course.held_out.append(held_out)
-            if held_out < course.best_loss:
+            if held_out < min(course.best_loss, self._bar):
                 course.best_epoch, course.best_loss, course.best_metric = epoch, held_out, metric
                 self._best = {name: tensor.detach().clone() for name, tensor in self.whole.state_dict().items()}
-            text += f", held out {held_out:.3f}, {self.objective.metric} {metric:.3f} (best after {course.best_epoch})"
-        stale = self.settings.patience and self.held_out is not None
+            best = f"best after {course.best_epoch}" if course.best_epoch else "no better than guessing so far"
+            text += f", held out {held_out:.3f}, {self.objective.metric} {metric:.3f} ({best})"
+        stale = self.settings.patience and course.best_epoch
         course.finished = epoch >= self.epochs or bool(stale and epoch - course.best_epoch >= self.settings.patience)
         self.run.progress(epoch, self.epochs, text)
 

@@ -144,13 +144,26 @@ def _numbers(note: str) -> tuple[int, int]:
 def test_refit_trains_anew_on_everything_for_as_many_epochs_as_were_best():
     data = simulated.calibration(20)
     run = TrainingRun()
-    decoder = learnt(EegNet(epochs=6, patience=2, refit=True), data, run)
-    once = learnt(EegNet(epochs=6, patience=2), data)
+    decoder = learnt(EegNet(epochs=25, patience=2, learning_rate=5e-3, refit=True), data, run)
+    once = learnt(EegNet(epochs=25, patience=2, learning_rate=5e-3), data)
     best = next(_numbers(note)[0] for note in run.notes if note.startswith("best after epoch"))
     assert f"trained anew on all trials for {best} epochs" in run.notes
     assert not same(decoder, once)
     # the confidence is that of the first training, whose trials were held out
     assert decoder.arrays()["meta/temperature"] == once.arrays()["meta/temperature"]
+
+
+def test_held_out_trials_that_say_nothing_do_not_choose_an_epoch():
+    """Labels that mean nothing: the held-out loss never falls below that of guessing, and no early epoch is kept for it."""
+    data = simulated.calibration(30)
+    shuffled = data.reassigned(np.random.default_rng(0).permutation(30))
+    run, told = TrainingRun(), []
+    run.say = told.append
+    learnt(EegNet(epochs=12, patience=2), shuffled, run)
+    assert any(
+        "never told better than by guessing" in note and "all 12 epochs were trained" in note for note in run.notes
+    )
+    assert "no better than guessing so far" in told[-1]
 
 
 # ---------------------------------------------------------------------- batches
