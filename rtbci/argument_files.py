@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.experiment import DecoderConfig
+from rtbci.file_digest import sha256_of
 
 
 def contents_of(config: DecoderConfig, base: Path) -> dict[str, str]:
@@ -21,8 +22,7 @@ def contents_of(config: DecoderConfig, base: Path) -> dict[str, str]:
             path = base / Path(text).expanduser()
             try:
                 if path.is_file():
-                    with path.open("rb") as file:
-                        found[text] = hashlib.file_digest(file, "sha256").hexdigest()
+                    found[text] = sha256_of(path)
                 elif path.is_dir():
                     found[text] = _of_folder(path)
             except (OSError, ValueError):  # no path after all, or one that its decoder will complain of

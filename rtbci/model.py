@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from rtbci.argument_files import contents_of
 from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
+from rtbci.file_digest import sha256_of
 from rtbci.interfaces import Decoder
 from rtbci.model_entry import Calibrated, Model, describe, from_entry, make
 from rtbci.signature import ChannelMap, Signature, match, signature_of
@@ -192,8 +193,7 @@ def _calibrated(archive: zipfile.ZipFile, path: Path, name: str) -> Calibrated:
 def sha256(path: Path) -> str:
     """Hash of the file at ``path``, in hexadecimal. Raises ModelError when it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); the path of a file would be right") from error
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from rtbci import assemble
 from rtbci.bank import Bank
-from rtbci.bank.ranking import Ranking
 from rtbci.config import Experiment
 from rtbci.devices import device_of, shown
 from rtbci.errors import BankError, ModelMismatch
@@ -178,6 +177,8 @@ def _rank_in(bank: Bank, experiment: Experiment, name: str, pipeline: Pipeline, 
             f'{bank.path} is of space {bank.space_id}, decoder "{name}" of {decoder.space_id}; a bank of that space '
             "(rtbci bank build --like) would be right"
         )
+    from rtbci.bank.ranking import Ranking  # loads the kernels of the search, which no other replay needs
+
     ranking = Ranking(bank, experiment.classes)
     tally.ranking = ranking
 

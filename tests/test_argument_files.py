@@ -13,30 +13,14 @@ from rtbci.argument_files import contents_of
 from rtbci.evaluation import store
 from rtbci.evaluation.nouns import Fold
 from rtbci.evaluation.task import Task
-
-EXPERIMENT = """
-name = "test"
-[source]
-use = "lsl"
-[classes]
-a = ["A"]
-b = ["B"]
-[trial]
-start = 0.0
-stop = 1.0
-[[decoder]]
-name = "net"
-use = "nice"
-window = 1.0
-hop = 0.1
-targets = "shown"
-"""
+from tests import live
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     made = tmp_path / "experiment.toml"
-    made.write_text(EXPERIMENT)
+    decoder = live.DECODER.format(name="net", use="nice") + 'targets = "shown"\n'
+    made.write_text(live.EXPERIMENT.format(name="test", stream="s", decoders=decoder))
     return made
 
 

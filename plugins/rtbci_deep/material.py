@@ -109,6 +109,11 @@ class Material:
             rows = self.rows[k : k + size]
             yield self._batch(rows, np.zeros(len(rows), np.int64), None)
 
+    def meanings(self) -> tuple[Tensor, Tensor]:
+        """Class and item (n_windows,) int64 of all windows, in order, without their samples."""
+        label, item = self.calibration.labels[self.rows], self._items[self.rows]
+        return on_device(label, self.device), on_device(item, self.device)
+
     def _draw(self, random: np.random.Generator) -> tuple[Indices, Indices]:
         rows = np.concatenate(
             [

@@ -83,7 +83,7 @@ def at_best_temperature(loss: Callable[[float], Tensor]) -> float:
 
     Source: Berta et al. 2025, "Rethinking early stopping: refine, then calibrate" (arXiv 2501.19195).
     """
-    return min(float(loss(factor)) for factor in FACTORS)
+    return float(torch.stack([loss(factor) for factor in FACTORS]).min())  # NaN where one is
 
 
 def outputs(said: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -184,8 +184,7 @@ class Embeddings:
 
     def guessing(self, material: Material) -> float:
         """The loss of who says nothing: an embedding of zeros for every window."""
-        batches = list(material.in_order())
-        label, item, subject = (torch.cat([getattr(b, n) for b in batches]) for n in ("label", "item", "subject"))
+        label, item = material.meanings()
         nothing = torch.zeros(len(item), self.targets.shape[1], device=item.device)
         weight = None if self.weights is None else alike(label)
-        return float(self._loss(nothing, nothing, Batch(nothing[:0], label, item, subject, material.rows), weight))
+        return float(self._loss(nothing, nothing, Batch(nothing[:0], label, item, label, material.rows), weight))

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BankError
+from rtbci.file_digest import sha256_of
 
 Ask = Callable[[Sequence[Any]], Any]
 """Embeddings (n_items, n_dims) on any device of items of one kind."""
@@ -80,9 +81,7 @@ def _name_of(model: str) -> str:
     digest = sha256()
     for pattern in WEIGHTS:
         for path in sorted(folder.glob(pattern)):
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
+            digest.update(sha256_of(path).encode())
     return f"{folder.resolve().name}@{digest.hexdigest()[:12]}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from rtbci.bank.reading import SUFFIXES
 from rtbci.errors import BankError
+from rtbci.file_digest import sha256_of
 
 FORMAT, VERSION = "rtbci-bank", 1
 MANIFEST, ITEMS, EMBEDDINGS = "bank.json", "items.csv", "embeddings.npy"
@@ -144,12 +144,6 @@ class Bank:
             if found != wanted:
                 return f"{name} is not what was written"
         return ""
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _manifest(path: Path) -> dict[str, Any]:

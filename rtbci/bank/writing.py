@@ -22,9 +22,9 @@ from rtbci.bank.bank import (
     OFFSETS,
     THUMBNAILS,
     VERSION,
-    sha256_of,
 )
 from rtbci.errors import BankError
+from rtbci.file_digest import sha256_of
 from rtbci.interfaces import Embedder
 
 if TYPE_CHECKING:
