@@ -14,23 +14,27 @@ from rtbci.config_file import Problems, Table, parse, read_text, show
 from rtbci.config_tables import as_tables
 from rtbci.errors import ConfigError
 from rtbci.experiment import (
+    BankConfig,
     Component,
     DecoderConfig,
     EvidenceConfig,
     Experiment,
     MarkersConfig,
     RecordingConfig,
+    RendererConfig,
     SessionConfig,
     Trial,
 )
 
 __all__ = [
+    "BankConfig",
     "Component",
     "DecoderConfig",
     "EvidenceConfig",
     "Experiment",
     "MarkersConfig",
     "RecordingConfig",
+    "RendererConfig",
     "SessionConfig",
     "Trial",
     "load",

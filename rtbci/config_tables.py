@@ -8,24 +8,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rtbci.bank import Bank
 from rtbci.config_file import Table, did_you_mean, kind_of, names
+from rtbci.errors import BankError
 from rtbci.experiment import (
+    BankConfig,
     Component,
     DecoderConfig,
     EvidenceConfig,
     Experiment,
     MarkersConfig,
     RecordingConfig,
+    RendererConfig,
     SessionConfig,
     Trial,
 )
 
-_TOP = ("name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session")
+_TOP = (
+    "name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session", "bank",
+    "renderer",
+)  # fmt: skip
 _OWN = (
     "name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt", "worker",
 )  # fmt: skip
 _OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows", "workers"})
 """Sensible names of a decoder's own arguments that look like a slip in one of ours."""
+MOST_CANDIDATES = 100
+"""That a decision among the items of a bank may carry."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CLOSE = 0.82  # "windwo" and "offest" score 0.83 against ours, "n_windows" 0.80
 
@@ -35,17 +44,76 @@ def experiment(top: Table, path: Path | None, text: str) -> Experiment:
     top.only(_TOP)
     name = top.text("name", example="fists or feet")
     source = _source(top)
+    bank = _bank(top)
     classes = _classes(top)
+    own = bool(classes) or "classes" in top.values
+    if bank is not None and not own:
+        classes = _classes_of(bank, path, top)
     trial = _trial(top)
     decoders = _decoders(top, trial)
     _idle(top, classes, decoders)
     if decoders and len(classes) < 2:
         came = f"has {len(classes)} class{'es' * (not classes)}" if "classes" in top.values else "is missing"
         top.problems.add("[classes]", f'{came}; a decoder needs two or more, such as fists = ["T1"] and feet = ["T2"]')
-    evidence = _evidence(top, len(classes))
     return Experiment(
-        name, source, classes, trial, decoders, evidence, _markers(top), _recording(top), _session(top), path, text
+        name,
+        source,
+        classes,
+        trial,
+        decoders,
+        _evidence(top, len(classes)),
+        _markers(top),
+        _recording(top),
+        _session(top),
+        bank,
+        _renderer(top, bank, decoders),
+        own,
+        path,
+        text,
     )
+
+
+def _bank(top: Table) -> BankConfig | None:
+    table = top.table("bank", 'with path = "pictures.bank"')
+    if table is None:
+        return None
+    table.only(("path", "top", "average", "false_alarms"))
+    path = Path(table.text("path", example="pictures.bank"))
+    default = BankConfig(path)
+    count = table.values.get("top", default.top)
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_CANDIDATES:
+        table.wrong("top", f"is no number of candidates; 1 to {MOST_CANDIDATES}, such as 10, would be right")
+        count = default.top
+    average = table.values.get("average", default.average)
+    if not isinstance(average, bool):
+        table.wrong("average", f"{kind_of(average)} came; true or false would be right")
+    alarms = table.number("false_alarms", default.false_alarms, example="0.05", above=0.0, below=1.0)
+    return BankConfig(path, count, bool(average), alarms)
+
+
+def _classes_of(bank: BankConfig, path: Path | None, top: Table) -> dict[str, tuple[str, ...]]:
+    """The classes of the bank, each with whatever a marker may call one of its items."""
+    try:
+        return Bank.open(Experiment("", Component(""), path=path).resolve(bank.path)).labels()
+    except BankError as error:
+        top.problems.add("[bank]", f"path: {error}")
+        return {"": ("",), " ": (" ",)}  # so that no missing class is complained about for it
+
+
+def _renderer(top: Table, bank: BankConfig | None, decoders: Sequence[DecoderConfig]) -> RendererConfig | None:
+    table = top.table("renderer", 'with use = "generator"')
+    if table is None:
+        return None
+    if bank is None:
+        top.problems.add(
+            "[renderer]",
+            'draws what is found in a [bank], which is missing; one with path = "pictures.bank" would be right',
+        )
+    use = table.text("use", example="generator")
+    decoder = table.text("decoder", "", example="ridge", empty=True)
+    if decoder and decoder not in {config.name for config in decoders}:
+        table.wrong("decoder", f"is no decoder here; {names([config.name for config in decoders])} would be right")
+    return RendererConfig(use, decoder, table.arguments(("use", "decoder")))
 
 
 def _source(top: Table) -> Component:
@@ -297,13 +365,26 @@ def _decoder_table(config: DecoderConfig) -> dict[str, Any]:
     }
 
 
+def _bank_table(bank: BankConfig | None) -> dict[str, Any] | None:
+    if bank is None:
+        return None
+    return {
+        "path": str(bank.path),
+        "top": bank.top,
+        "average": bank.average,
+        "false_alarms": float(bank.false_alarms),
+    }
+
+
 def as_tables(experiment: Experiment) -> dict[str, Any]:
     """Everything in the file's shape, defaults included; None where the file says nothing."""
     streams = experiment.markers.streams
     tables = {
         "name": experiment.name,
         "source": _component_table(experiment.source),
-        "classes": {name: list(labels) for name, labels in experiment.classes.items() if labels},
+        "classes": {
+            name: list(labels) for name, labels in experiment.classes.items() if labels and experiment.own_classes
+        },
         "idle": None if experiment.idle is None else {"name": list(experiment.classes)[experiment.idle]},
         "trial": {"start": float(experiment.trial.start), "stop": float(experiment.trial.stop)},
         "decoder": [_decoder_table(config) for config in experiment.decoders],
@@ -317,6 +398,14 @@ def as_tables(experiment: Experiment) -> dict[str, Any]:
         "session": {
             "ring_seconds": float(experiment.session.ring_seconds),
             "lost_after": float(experiment.session.lost_after),
+        },
+        "bank": _bank_table(experiment.bank),
+        "renderer": None
+        if experiment.renderer is None
+        else {
+            "use": experiment.renderer.use,
+            "decoder": experiment.renderer.decoder or None,
+            **_arguments(experiment.renderer.args, ("use", "decoder")),
         },
     }
     plain: dict[str, Any] = _lists(tables)

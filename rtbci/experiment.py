@@ -77,6 +77,36 @@ class EvidenceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BankConfig:
+    """``[bank]``: in what the decoders that give embeddings look for what was seen.
+
+    Attributes
+    ----------
+    path : of the bank's folder, as written: relative to the experiment file (`Experiment.resolve`).
+    top : candidates that are shown and logged with each decision.
+    average : whether presentations of one item, locked to their markers, are averaged before they are decoded.
+    false_alarms : share of windows without a picture by which something may be claimed.
+    """
+
+    path: Path
+    top: int = 10
+    average: bool = True
+    false_alarms: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RendererConfig:
+    """``[renderer]``: what draws what is seen, and by which decoder's embeddings; every key that is not ours is its own.
+
+    ``decoder`` is "" for the first one that gives embeddings.
+    """
+
+    use: str
+    decoder: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class MarkersConfig:
     """``[markers]``: names of the marker streams that count; None for all in sight."""
 
@@ -101,7 +131,10 @@ class SessionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One experiment. ``path`` is the file it came from and ``text`` what stood there; neither counts for equality."""
+    """One experiment. ``path`` is the file it came from and ``text`` what stood there; neither counts for equality.
+
+    ``own_classes``: the file names its classes; otherwise they are those of the bank.
+    """
 
     name: str
     source: Component
@@ -112,6 +145,9 @@ class Experiment:
     markers: MarkersConfig = MarkersConfig()
     recording: RecordingConfig = RecordingConfig()
     session: SessionConfig = SessionConfig()
+    bank: BankConfig | None = None
+    renderer: RendererConfig | None = None
+    own_classes: bool = True
     path: Path | None = field(default=None, compare=False)
     text: str = field(default="", compare=False)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -278,6 +279,29 @@ class LearnsSpace(Protocol):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what wrote ``arrays``. Raises BankError when they cannot be its own."""
+        ...
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """What draws a picture of what an embedding says, in a process of its own that no decision waits for.
+
+    Attributes
+    ----------
+    space_id : of the embeddings that it draws; valid once it was prepared.
+    """
+
+    space_id: str
+
+    def prepare(self, bank: Path) -> None:
+        """Load what is needed to draw from embeddings of the space of the bank in this folder. Raises BankError."""
+        ...
+
+    def render(self, embedding: NDArray[np.float32], go_on: Callable[[], bool]) -> NDArray[np.uint8] | None:
+        """Picture (height, width, 3) uint8 RGB of ``embedding`` (n_dims,) float32, of length 1.
+
+        ``go_on`` is asked between steps; once it says False a newer request waits, and None may be returned.
+        """
         ...
 
 

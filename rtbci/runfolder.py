@@ -8,6 +8,10 @@ writer, readers look::
     markers.jsonl          one marker a line, in order of arrival                      (session)
     status.json            what the session knows of itself, replaced 10 times a second (session)
     NAME.ring              decisions of decoder NAME, float64 rows (`DecisionRing`)    (that decoder's worker)
+    NAME.retrieved.ring    what decoder NAME found in a bank (`rtbci.retrieved`)       (that worker)
+    NAME.found.jsonl       at which rank stood what its trials showed                  (that worker)
+    NAME.rendered          the newest picture that was drawn of it (`rtbci.rendered`)  (the renderer)
+    renderer.json          how the renderer is doing                                   (the renderer)
     NAME.trials.jsonl      finished trials of decoder NAME                             (that decoder's worker)
     NAME.learnt            what decoder NAME has learnt while it ran (`rtbci.learnt`)  (that worker)
     NAME.worker.json       how that worker is doing, replaced at every state change    (that worker)
@@ -306,6 +310,23 @@ class RunFolder:
     def decisions(self, decoder: str) -> Path:
         """Decision ring of ``decoder``."""
         return self.path / f"{decoder}.ring"
+
+    def retrieved(self, decoder: str) -> Path:
+        """Ring of what ``decoder`` found in a bank."""
+        return self.path / f"{decoder}.retrieved.ring"
+
+    def found(self, decoder: str) -> Path:
+        """At which rank stood what trials showed, by ``decoder``, one JSON object a line."""
+        return self.path / f"{decoder}.found.jsonl"
+
+    def rendered(self, decoder: str) -> Path:
+        """The newest picture that was drawn of what ``decoder`` says."""
+        return self.path / f"{decoder}.rendered"
+
+    @property
+    def renderer(self) -> Path:
+        """How the renderer is doing."""
+        return self.path / "renderer.json"
 
     def trials(self, decoder: str) -> Path:
         """Finished trials of ``decoder``, one JSON object a line."""

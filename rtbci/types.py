@@ -179,3 +179,46 @@ class Decision:
     def age(self) -> float:
         """Seconds from the newest sample's time stamp to the decision being ready."""
         return self.ready_time - self.signal_time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retrieved:
+    """What a decoder found in a bank by one window and by what came before it: a decision among pictures.
+
+    Probabilities are of the evidence: that of this window, of earlier ones of a stream that slides, or of what the same
+    marker showed before (`repeats`). Candidates are single items; of classes, the `Decision` on the same window says more.
+
+    Attributes
+    ----------
+    start, stop, sample : of the window, as in its `Decision`.
+    items : (k,) int64 numbers of the most probable items of the bank, best first.
+    log_probs : (k,) float64, natural logarithm of the posterior of each among all items of the bank.
+    cosines : (k,) float64, of each with the embedding of the evidence.
+    answer : the item that is claimed, or -1 while rtbci abstains.
+    embedding : (n_dims,) float32 of length 1, of the evidence: what a renderer draws.
+    rest : share of windows without a picture, in calibration, that were at least as sure as this one; NaN: not known.
+    repeats : presentations of one item that were averaged; 1 for a window alone.
+    truth : the item that the marker named, -1 where none did, or the window slides.
+    rank : of ``truth`` among all items, from 1, ties counting against it; 0 where no item is true.
+    rank_alone : the same by this window alone.
+    signal_time, arrival_time, ready_time, marker_time, origin : as in `Decision`.
+    """
+
+    start: int
+    stop: int
+    sample: int
+    items: NDArray[np.int64]
+    log_probs: NDArray[np.float64]
+    cosines: NDArray[np.float64]
+    answer: int
+    embedding: NDArray[np.float32]
+    signal_time: float
+    arrival_time: float
+    ready_time: float
+    rest: float = field(default=float("nan"))
+    repeats: int = 1
+    truth: int = -1
+    rank: int = 0
+    rank_alone: int = 0
+    marker_time: float = field(default=float("nan"))
+    origin: int = 0

@@ -104,6 +104,14 @@ class Bank:
         """Number of the item that a marker's ``label`` means: its id, its file or the file's name; None where it is none."""
         return self._names.get(label)
 
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """What markers may call the items of each class, by class: every name that `find` knows."""
+        found: dict[str, list[str]] = {category: [] for category in self.classes}
+        for name, number in self._names.items():
+            if category := self.items[number].category:
+                found[category].append(name)
+        return {category: tuple(sorted(names)) for category, names in found.items()}
+
     def of_class(self, category: str) -> NDArray[np.int64]:
         """Numbers (n,) of the items of a class."""
         return np.array([k for k, item in enumerate(self.items) if item.category == category], np.int64)
