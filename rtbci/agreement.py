@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rtbci.devices import shown
 from rtbci.evidence import Evidence
-from rtbci.types import Decision, Flag
+from rtbci.types import Decision, Flag, Retrieved
 
 EXACT = ("sample", "signal_time", "adapted")
 """What no device and no batch may change."""
@@ -42,6 +42,27 @@ def bits_differ(before: Decision, now: Decision) -> str | None:
     for name in ("log_probs", "evidence"):
         if getattr(before, name).tobytes() != getattr(now, name).tobytes():
             return _told(before, now, name)
+    return None
+
+
+FOUND = ("items", "log_probs", "cosines", "answer", "rest", "repeats", "truth", "rank", "rank_alone", "signal_time")
+"""What is compared of two retrievals."""
+
+
+def retrieval_differs(before: Retrieved | None, now: Retrieved | None, tolerance: float) -> str | None:
+    """What differs between what two runs found by one window, or None when it is equal.
+
+    With a ``tolerance`` above 0 candidates may trade places: cosines may differ by it, from the first to the last, and what
+    was shown must be the same.
+    """
+    if before is None or now is None:
+        return None if before is now or before is None else f"window {before.start} to {before.stop}: found nothing now"
+    names = ("cosines", "repeats", "truth", "signal_time") if tolerance else FOUND
+    for name in names:
+        was, here = np.asarray(getattr(before, name)), np.asarray(getattr(now, name))
+        near = was.shape == here.shape and bool(np.allclose(was, here, rtol=0.0, atol=tolerance, equal_nan=True))
+        if not near:
+            return f"window {before.start} to {before.stop}: {name} found was {was.tolist()!r} live, is {here.tolist()!r} now"
     return None
 
 

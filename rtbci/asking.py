@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import DecoderError, RtbciError
-from rtbci.interfaces import Decoder, Joins
+from rtbci.interfaces import Decoder, Embeds, Joins
 from rtbci.types import Window
 
 
@@ -53,6 +53,26 @@ def log_probs_of(decoder: Decoder, window: Window, n_classes: int) -> NDArray[np
     with blamed_on(name):
         said: object = decoder.predict(window)
     return _log_probs(said, name, n_classes)
+
+
+def embedded(decoder: Embeds, window: Window, n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The embedding (n_dims,) float32 of ``window``, and what ``decoder`` says of its class, as `log_probs_of` gives it.
+
+    Raises
+    ------
+    DecoderError
+        When it raises something, or what it returned is anything else.
+    """
+    name = name_of(decoder)  # type: ignore[arg-type]
+    with blamed_on(f"{name}.embed"):
+        embedding = np.asarray(decoder.embed(window), np.float32)
+    if embedding.ndim != 1 or not np.isfinite(embedding).all() or not embedding.any():
+        raise DecoderError(
+            f"{name}.embed returned an array of shape {embedding.shape}; it must return (n_dims,) finite values, not all 0"
+        )
+    with blamed_on(f"{name}.classify"):
+        said: object = decoder.classify(embedding)
+    return embedding, _log_probs(said, f"{name}.classify", n_classes)
 
 
 def log_probs_joined(

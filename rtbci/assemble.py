@@ -9,21 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
 from rtbci import model as models
 from rtbci import plugins
 from rtbci.asking import blamed_on, name_of
-from rtbci.config import DecoderConfig, Experiment
+from rtbci.bank import Bank
+from rtbci.config import BankConfig, DecoderConfig, Experiment
 from rtbci.devices import use_device
-from rtbci.errors import ConfigError, DecoderError, ModelMismatch, TransformError
-from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Source, Transform
+from rtbci.errors import BankError, ConfigError, DecoderError, ModelMismatch, TransformError
+from rtbci.interfaces import Calibrates, Decoder, Embeds, KnowsStream, Source, Transform
 from rtbci.learning import require_adapts
 from rtbci.model import Calibrated, Model
 from rtbci.pipeline import Pipeline, Plan
 from rtbci.types import StreamInfo
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
 
 AUXILIARY = frozenset({"stim", "misc", "eog", "ecg", "emg", "bio", "resp", "ias", "syst", "exci", "ref_meg"})
 """Channel kinds that no decoder gets unless a transform picks them by name: a decoder should not see the eyes unasked."""
@@ -267,6 +271,59 @@ def make_pipeline(
         with blamed_on(f"{table}: {name_of(decoder)}.prepare"):
             decoder.prepare(whose, pipeline.length, len(experiment.classes))
     return pipeline
+
+
+def open_bank(
+    experiment: Experiment, config: DecoderConfig, decoder: Decoder, path: Path | None = None
+) -> Index | None:
+    """The bank that the decoder looks in, or None where there is none or the decoder gives no embeddings.
+
+    ``path`` is of another bank than the experiment's. Raises ConfigError for one that cannot be read or is of another space.
+    """
+    place = f"{path}"
+    if path is None and experiment.bank is not None:
+        path = experiment.resolve(experiment.bank.path)
+        place = where(experiment, f"[bank] path = {path}:")
+    if path is None or not isinstance(decoder, Embeds):
+        return None
+    from rtbci.bank.retriever import Index  # loads the kernels of the search, which nobody else needs
+
+    try:
+        bank = Bank.open(path)
+        index = Index(bank)
+    except BankError as error:
+        raise ConfigError(str(error)) from error
+    if decoder.space_id != bank.space_id:
+        raise ConfigError(
+            f'{place} is of space {bank.space_id}, decoder "{config.name}" of {decoder.space_id}; a bank of that space '
+            "(rtbci bank build --like), or a decoder trained with targets = this bank, would be right"
+        )
+    return index
+
+
+def retrieve_in(experiment: Experiment, config: DecoderConfig, model: Model, index: Index, pipeline: Pipeline) -> None:
+    """Let ``pipeline`` look in a bank for what was seen."""
+    from rtbci.bank.retriever import Retriever
+
+    assert isinstance(model.decoder, Embeds)
+    settings = experiment.bank or BankConfig(index.bank.path)
+    pipeline.retrieve_with(
+        Retriever(
+            index,
+            model.decoder,
+            experiment.classes,
+            length=pipeline.length,
+            rate=pipeline.info.rate,
+            n_channels=pipeline.info.n_channels,
+            hop=pipeline.hop,
+            time_constant=experiment.evidence.time_constant,
+            threshold=experiment.evidence.threshold,
+            rest=model.rest,
+            top=settings.top,
+            average=settings.average,
+            false_alarms=settings.false_alarms,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

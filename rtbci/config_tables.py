@@ -46,7 +46,7 @@ def experiment(top: Table, path: Path | None, text: str) -> Experiment:
     source = _source(top)
     bank = _bank(top)
     classes = _classes(top)
-    own = bool(classes) or "classes" in top.values
+    own = bank is None or "classes" in top.values
     if bank is not None and not own:
         classes = _classes_of(bank, path, top)
     trial = _trial(top)

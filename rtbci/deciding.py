@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtbci import assemble, learnt, origins
 from rtbci.config import DecoderConfig, Experiment
@@ -20,11 +20,15 @@ from rtbci.errors import ModelError
 from rtbci.interfaces import Decoder
 from rtbci.origins import Origin
 from rtbci.pipeline import Pipeline
+from rtbci.retrieved import RetrievedRing
 from rtbci.runfolder import DecisionRing, RunFolder, replace_json
 from rtbci.sources.ring import RingSource
 from rtbci.trials import Trial
-from rtbci.types import Decision, StreamInfo, Window
+from rtbci.types import Decision, Retrieved, StreamInfo, Window
 from rtbci.warming import warm_up
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
 
 REPORT_SECONDS = 0.25
 SETTLE_SECONDS = 5.0
@@ -75,11 +79,18 @@ class Decider:
         self._told = 0.0
         self._trials_told: set[float] = set()
         self._adapted = 0
+        self._index: Index | None = None
+        self._retrieved: RetrievedRing | None = None
 
     @property
     def decoder(self) -> Decoder:
         """The decoder itself; `load` comes first."""
         return self._fitted.model.decoder
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether it looks in a bank for what was seen; `load` comes first."""
+        return self._index is not None
 
     def say(self, state: str) -> None:
         """Tell the session how it goes."""
@@ -103,7 +114,8 @@ class Decider:
         """Load the model and warm it up; a window of noise that it has decided."""
         self._fitted = self._load(info)
         self.notes = self._fitted.notes
-        noise = warm_up(self._experiment, self.config, self._fitted, info)
+        self._index = assemble.open_bank(self._experiment, self.config, self.decoder)
+        noise = warm_up(self._experiment, self.config, self._fitted, info, self._index)
         if self.config.adapt:
             self._fitted = self._load(info)  # what the warm-up has taught it is nonsense
             self._remember_learnt(info)
@@ -167,10 +179,12 @@ class Decider:
             origin=source.index,
             calibrated=self._fitted.model.calibrated,
         )
+        if self._index is not None:
+            assemble.retrieve_in(self._experiment, self.config, self._fitted.model, self._index, pipeline)
         if newest is not None:
             pipeline.forget_before(newest.start, newest.skipped)
         # all markers of the session are heard again
-        pipeline.trials.leave_out(self._trials_told)
+        pipeline.leave_out(self._trials_told)
         pipeline.go_on_adapting(self._adapted)
         if self._adapted:
             self._keep_learnt(learnt.kept_for(self._session, self.name, source.index))
@@ -218,11 +232,25 @@ class Decider:
         self._decisions.busy(since)
 
     def publish(self, decision: Decision) -> None:
-        """Let the session see ``decision``."""
+        """Let the session see ``decision``, and what was found with it."""
+        if (retrieved := self.pipeline.retrieved) is not None:
+            self._retrieved_ring(retrieved).add(retrieved)
         self._decisions.add(decision)
         if decision.adapted != self._adapted:
             self._adapted = decision.adapted
             self._keep_learnt(self._run.learnt(self.name))
+
+    def _retrieved_ring(self, first: Retrieved) -> RetrievedRing:
+        """The ring of what is found, made for what is found ``first``."""
+        if self._retrieved is None:
+            assert self._index is not None
+            path, bank = self._run.retrieved(self.name), self._index.bank
+            if path.exists():
+                self._retrieved = RetrievedRing.attach(path)
+            else:
+                sizes = len(first.items), len(first.embedding), len(bank.items)
+                self._retrieved = RetrievedRing.create(path, *sizes, bank.path)
+        return self._retrieved
 
     def _keep_learnt(self, path: Path) -> None:
         """Write what the decoder has learnt so far; a disk that fails ends no session."""
@@ -236,6 +264,9 @@ class Decider:
     def tell(self) -> None:
         """Tell the session of finished trials, and now and then how it goes."""
         self._tell_trials(self.pipeline.finished_trials(self.ended))
+        if found := self.pipeline.found():
+            with self._run.found(self.name).open("a") as file:
+                file.write("".join(json.dumps(one.as_json()) + "\n" for one in found))
         self.counts = {
             "skipped": self.pipeline.skipped,
             "over_gap": self._over_gap_before + self.pipeline.over_hole,
@@ -258,5 +289,7 @@ class Decider:
                 file.write("".join(json.dumps(trial.as_json()) + "\n" for trial in fresh))
 
     def close(self) -> None:
-        """Let go of the ring of decisions."""
+        """Let go of the rings."""
         self._decisions.close()
+        if self._retrieved is not None:
+            self._retrieved.close()

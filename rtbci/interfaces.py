@@ -225,15 +225,23 @@ class Joins(Protocol):
 class Embeds(Protocol):
     """A decoder that first gives an embedding of a window, and classes by how near it is to embeddings of what they mean.
 
-    ``space_id`` names the space, such as "open_clip:ViT-H-14/laion2b_s32b_b79k"; ``logit_scale`` is what similarities are
-    multiplied with before the softmax, fitted on held-out windows. Both are valid after training.
+    Attributes
+    ----------
+    space_id : names the space, such as "open_clip:ViT-H-14/laion2b_s32b_b79k". Valid after training, as the others.
+    logit_scale : what cosines with classes are multiplied with before the softmax, fitted on held-out windows.
+    item_scale : the same among all items of the bank that it was trained on.
     """
 
     space_id: str
     logit_scale: float
+    item_scale: float
 
     def embed(self, window: Window) -> NDArray[np.float32]:
         """Embedding (n_dims,) float32 of one window."""
+        ...
+
+    def classify(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-probabilities (n_classes,) for an ``embedding`` (n_dims,) of `embed`: to the bit what ``predict`` gives."""
         ...
 
 
@@ -301,6 +309,72 @@ class Renderer(Protocol):
         """Picture (height, width, 3) uint8 RGB of ``embedding`` (n_dims,) float32, of length 1.
 
         ``go_on`` is asked between steps; once it says False a newer request waits, and None may be returned.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainsGenerator(Protocol):
+    """A renderer, as a class, whose generator is trained on a bank: ``rtbci bank train-generator``."""
+
+    @classmethod
+    def train(
+        cls,
+        bank: Path,
+        out: Path | None,
+        run: TrainingRun,
+        *,
+        epochs: int,
+        size: int,
+        device: str,
+        seed: int,
+        threads: int,
+    ) -> Mapping[str, Any]:
+        """Train on the bank in the folder ``bank``; write to the folder ``out``, or to the one where `prepare` looks.
+
+        Parameters
+        ----------
+        run : is told how far it is. epochs, size : 0 for what it takes by itself; ``size`` is pixels a side.
+        device : "auto" (a GPU where there is one), "cpu" or "cuda". threads : of the CPU.
+
+        Returns
+        -------
+        What a person wants to know of it, ready for JSON: at least ``out``, ``seconds`` and ``judged``.
+
+        Raises
+        ------
+        BankError
+            Where the bank or an argument does not allow it.
+        """
+        ...
+
+
+@runtime_checkable
+class Captions(Protocol):
+    """A renderer that says in words what it drew; of others, the caption of the nearest item is shown."""
+
+    def caption(self, picture: NDArray[np.uint8]) -> str:
+        """In words, what the ``picture`` (height, width, 3) uint8 that it drew last shows; "" where it cannot say."""
+        ...
+
+
+@runtime_checkable
+class SeesWindows(Protocol):
+    """A renderer that is conditioned on signals themselves, beside the embedding.
+
+    ``seconds``: how much of the stream it wants to see, valid once it was prepared.
+    """
+
+    seconds: float
+
+    def begin(self, info: StreamInfo) -> None:
+        """Take the stream whose signals will come, untransformed. Raises BankError where it cannot draw from it."""
+        ...
+
+    def see(self, window: Window) -> None:
+        """Take the last ``seconds`` of the stream, as they came, up to the newest sample of the window to be drawn.
+
+        Called before each ``render``, unless the session no longer holds these samples.
         """
         ...
 

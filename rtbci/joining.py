@@ -20,7 +20,8 @@ Due = tuple[Decider, Window]
 class Joining:
     """Knows who joins whom among ``deciders``, whose decoders have been prepared; it is asked once.
 
-    One that adapts is joined by nobody: it learns before it decides, and differs from one window to the next.
+    One that adapts is joined by nobody: it learns before it decides, and differs from one window to the next. Nor is one
+    that looks in a bank, which needs embeddings.
     """
 
     def __init__(self, deciders: Sequence[Decider]) -> None:
@@ -40,7 +41,7 @@ class Joining:
 
 
 def _joins(one: Decider, other: Decider) -> bool:
-    if not isinstance(one.decoder, Joins) or one.config.adapt or other.config.adapt:
+    if not isinstance(one.decoder, Joins) or one.config.adapt or other.config.adapt or one.retrieves or other.retrieves:
         return False
     with blamed_on(f"{name_of(one.decoder)}.joins"):
         return bool(one.decoder.joins(other.decoder))

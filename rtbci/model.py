@@ -5,6 +5,7 @@ One file holds the models of one experiment: a zip, stored, without pickle::
     manifest.json                format, version, and per model all but its weights (`describe`)
     NAME/arrays.safetensors      what the decoder learnt, where it offers `rtbci.interfaces.Saves`
     NAME/estimator.skops         its scikit-learn estimator otherwise; only types of known packages are loaded
+    NAME/rest.safetensors        how sure it was of windows of rest, where a bank was asked (`rtbci.bank.rest`)
     NAME/transforms.safetensors  what its transforms were calibrated with, where they are: "2.mean" is the second one's
 
 The manifest can be read without importing a plugin (`read_manifest`).
@@ -24,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.argument_files import contents_of
@@ -58,6 +60,7 @@ __all__ = [
 FORMAT, VERSION = "rtbci model", 1
 MANIFEST = "manifest.json"
 TRANSFORMS = "transforms.safetensors"
+REST = "rest.safetensors"
 
 
 def check_writable(path: Path) -> None:
@@ -89,6 +92,8 @@ def save(path: Path, models: Mapping[str, Model]) -> None:
         if model.calibrated:
             flat = {f"{n}.{key}": value for n, arrays in model.calibrated.items() for key, value in arrays.items()}
             members.append((f"{name}/{TRANSFORMS}", arrays_to_bytes(flat, what)))
+        if model.rest is not None:
+            members.append((f"{name}/{REST}", arrays_to_bytes({"rest": model.rest}, what)))
     _write(path, [describe(model) for model in models.values()], members)
 
 
@@ -159,7 +164,7 @@ def load(
             decoder = make(use, args)
             _restore(decoder, archive, path, name, use)
             with _whole(path, name):
-                loaded[name] = from_entry(entry, decoder, _calibrated(archive, path, name))
+                loaded[name] = from_entry(entry, decoder, _calibrated(archive, path, name), _rest(archive, path, name))
     return loaded
 
 
@@ -175,6 +180,15 @@ def read_arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
         if f"{name}/{ARRAYS}" not in archive.namelist():
             raise ModelError(f'{path}: model "{name}" ({there[name]["use"]}) is kept as {ESTIMATOR}, not as arrays')
         return arrays_from_bytes(_read(archive, f"{name}/{ARRAYS}", path), f'{path}: model "{name}"')
+
+
+def _rest(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.float64] | None:
+    if f"{name}/{REST}" not in archive.namelist():
+        return None
+    rest = arrays_from_bytes(_read(archive, f"{name}/{REST}", path), f'{path}: rest of "{name}"').get("rest")
+    if rest is None or rest.ndim != 1 or not np.isfinite(rest).all():
+        raise ModelError(f'{path}: what "{name}" said of rest is something else; train it again')
+    return rest.astype(np.float64)
 
 
 def _calibrated(archive: zipfile.ZipFile, path: Path, name: str) -> Calibrated:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import ModelError
@@ -36,6 +37,7 @@ class Model:
     window, hop, offset, baseline : seconds, as in the experiment file; ``lock`` is "marker" for event windows.
     space_id, logit_scale : of decoders that embed; None for classifiers.
     calibrated : what its transforms begin a session with.
+    rest : (n,) float64, how sure it was of windows of rest in calibration (`rtbci.bank.rest`); None where no bank was asked.
     versions : of Python and the packages that fitted it.
     trained_on : per recording its name, sha256, and counts of windows and trials.
     created : UTC, ISO 8601.
@@ -59,6 +61,7 @@ class Model:
     trained_on: tuple[Mapping[str, Any], ...] = ()
     created: str = ""
     calibrated: Calibrated = field(default_factory=dict)
+    rest: NDArray[np.float64] | None = None
 
 
 class _Step(Protocol):
@@ -99,6 +102,7 @@ def make(
     signature: Signature,
     trained_on: Iterable[Mapping[str, Any]] = (),
     calibrated: Calibrated | None = None,
+    rest: NDArray[np.float64] | None = None,
 ) -> Model:
     """The model of a ``decoder`` that was just fitted as its table of the experiment says."""
     return Model(
@@ -120,6 +124,7 @@ def make(
         trained_on=tuple(trained_on),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         calibrated=dict(calibrated or {}),
+        rest=rest,
     )
 
 
@@ -154,7 +159,9 @@ def describe(model: Model) -> dict[str, Any]:
     return described
 
 
-def from_entry(entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrated) -> Model:
+def from_entry(
+    entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrated, rest: NDArray[np.float64] | None = None
+) -> Model:
     """The model that `describe` gave ``entry`` for, with what the file holds beside it. Raises KeyError or TypeError."""
     plain = ("name", "use", "args", "window", "hop", "lock", "offset", "baseline", "space_id", "logit_scale")
     return Model(
@@ -165,6 +172,7 @@ def from_entry(entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrate
         transforms=tuple((use, args) for use, args in entry["transforms"]),
         trained_on=tuple(entry["trained_on"]),
         calibrated=calibrated,
+        rest=rest,
     )
 
 

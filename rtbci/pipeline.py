@@ -3,6 +3,7 @@
 ::
 
     source.read() -> holes? -> transforms -> ring -> windows -> decoder -> evidence -> Decision
+                                                               bank -> evidence -> Retrieved
                                                         source.markers() -> trials -> Trial
 
 It starts no thread and reads no clock but its source's. What it computes depends on the samples and their times alone,
@@ -12,23 +13,28 @@ never on how they were chunked, when they came, what was skipped in between, or 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.asking import log_probs_of
+from rtbci.asking import embedded, log_probs_of
 from rtbci.batches import Batch, log_probs_of_many
 from rtbci.cutting import HISTORY_SECONDS, Cutter, aligned_empty
 from rtbci.devices import tolerance_of
 from rtbci.evidence import Evidence
 from rtbci.intake import KnowsArrivals
-from rtbci.interfaces import Decoder, PredictsMany, Source, Transform
+from rtbci.interfaces import Decoder, Embeds, PredictsMany, Source, Transform
 from rtbci.learning import Decided, Learner, Named
 from rtbci.plan import Plan
+from rtbci.retrieved import Found
 from rtbci.trials import Gatherer, Trial, answer
-from rtbci.types import Decision, Flag, Marker, StreamInfo, Times, Window
+from rtbci.types import Decision, Flag, Marker, Retrieved, StreamInfo, Times, Window
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Retriever
 
 __all__ = ["HISTORY_SECONDS", "KnowsArrivals", "Pipeline", "Plan", "aligned_empty"]
 
@@ -54,6 +60,7 @@ class Pipeline(Cutter):
 
     Attributes
     ----------
+    retrieved : what was found by the window that was decided last, where a bank is searched (`retrieve_with`).
     paced : whether samples come as time goes. Where they come as fast as they are decoded, nothing is late, and a decision
         is ready when its newest sample has arrived plus the time that was spent on it (on a batch: shared equally).
 
@@ -98,11 +105,44 @@ class Pipeline(Cutter):
         adapts = plan.adapt and decoder is not None
         self._learner = Learner(decoder, self.cut_again) if adapts and decoder is not None else None
         self._began = 0.0
-        self.watch: Callable[[Window], None] | None = None  # is shown each window that was decided singly
+        self._retriever: Retriever | None = None
+        self._shown: Gatherer[tuple[NDArray[np.float32], int]] | None = None
+        self._found: list[Found] = []
+        self.retrieved: Retrieved | None = None
 
     def _add_marker(self, marker: Marker) -> None:
         super()._add_marker(marker)
         self.trials.add_marker(marker)
+        if self._shown is not None:
+            self._shown.add_marker(marker)
+
+    # ------------------------------------------------------------------ retrieval
+
+    def retrieve_with(self, retriever: Retriever) -> None:
+        """From now on look, by each window that is decided, for what was seen; ``retriever`` is of the decoder here.
+
+        Before the first sample: `retrieved` is then what the newest decision found, and `found` how well.
+        """
+        self._retriever = retriever
+        if self.hop is not None:
+            keep = math.ceil((self._ring.capacity + max(0, -self.trial_span[0])) / self.hop) + 16
+            self._shown = Gatherer(self.plan.labels, *self.trial_span, self.locate, keep)
+
+    @property
+    def retriever(self) -> Retriever | None:
+        """What looks for what was seen, or None where nothing does."""
+        return self._retriever
+
+    def leave_out(self, times: Collection[float]) -> None:
+        """Markers at these ``times`` have had their trial in an earlier run of the same session: they have no second one."""
+        self.trials.leave_out(times)
+        if self._shown is not None:
+            self._shown.leave_out(times)
+
+    def found(self) -> list[Found]:
+        """At which ranks stood what markers say was shown, as far as it became known since the last call."""
+        found, self._found = self._found, []
+        return found
 
     # ------------------------------------------------------------------ adaptation
 
@@ -127,7 +167,7 @@ class Pipeline(Cutter):
     @property
     def takes_batches(self) -> bool:
         """Whether many windows may be decided at once: `cuts_batches`, and the decoder is the same for all of them."""
-        return self.cuts_batches and self._learner is None and self.watch is None
+        return self.cuts_batches and self._learner is None and self._retriever is None
 
     @property
     def batch_tolerance(self) -> float:
@@ -161,9 +201,19 @@ class Pipeline(Cutter):
             self._gather(window.stop - 1)
             self._learner.learn(window.stop, adapted)
         window = self.with_fresh(window)
-        decision = self.conclude(window, log_probs_of(self.decoder, window, len(self.plan.classes)))
-        if self.watch is not None:
-            self.watch(window)
+        n_classes = len(self.plan.classes)
+        if self._retriever is None:
+            return self.conclude(window, log_probs_of(self.decoder, window, n_classes))
+        assert isinstance(self.decoder, Embeds), "who retrieves gives embeddings"
+        embedding, log_probs = embedded(self.decoder, window, n_classes)
+        if window.marker is not None or self.holes.separate(self._newest_stop, window.start):
+            self._retriever.reset()
+        retrieved, found = self._retriever.retrieve(window, embedding)
+        decision = self.conclude(window, log_probs)  # after the search, which is part of its age
+        self.retrieved = replace(retrieved, ready_time=decision.ready_time, origin=self.origin)
+        self._found += found
+        if self._shown is not None:
+            self._shown.add(window.start, window.stop, (embedding, window.fresh))
         return decision
 
     def with_fresh(self, window: Window) -> Window:
@@ -268,6 +318,9 @@ class Pipeline(Cutter):
     # ------------------------------------------------------------------ trials
 
     def _gather(self, done: int) -> None:
+        if self._shown is not None and self._retriever is not None:
+            for shown in self._shown.finished(done):
+                self._found += self._retriever.judge(shown)
         for trial in self.trials.finished(done):
             self._finished.append(trial)
             if self._learner is not None:

@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 
 from rtbci import assemble
-from rtbci.bank import Bank
 from rtbci.config import Experiment
 from rtbci.devices import device_of, shown
-from rtbci.errors import BankError, ModelMismatch
-from rtbci.interfaces import Embeds
+from rtbci.errors import ModelMismatch
 from rtbci.model import Model, sha256
 from rtbci.naming import by_name
 from rtbci.pipeline import Pipeline
@@ -96,15 +94,14 @@ def replay(
     ``speed`` paces the recording (None: as fast as it can be decoded); ``chunk`` is the number of samples that arrive
     together. Neither changes a decision. With ``chunk`` a decision's age includes waiting for its chunk to be full, as it
     would live. With ``batched``, decoders that have a tolerance may answer batches within it. Every decoder gets a pass of
-    its own over the recording. With a ``bank``, decoders that give embeddings are asked for one after each marker, and the
-    report says at which rank in the bank stood what was shown.
+    its own over the recording. Decoders that give embeddings look in the experiment's bank, or in ``bank``, for what was
+    shown, and the report says at which rank it stood.
 
     Raises
     ------
-    ConfigError, ModelError, SourceError, BankError
+    ConfigError, ModelError, SourceError
         In one line, before anything is decided.
     """
-    pictures = None if bank is None else Bank.open(bank)
     assemble.limit_threads()
     assemble.check_source(experiment, recording)
     models = assemble.load_models(experiment, model)
@@ -141,8 +138,7 @@ def replay(
             )
             first, last = pipeline.trial_span
             tally = DecoderTally(tuple(experiment.classes), trial_seconds=(last - first) / pipeline.info.rate)
-            if pictures is not None:
-                notes += _rank_in(pictures, experiment, config.name, pipeline, tally)
+            notes += _look_in(bank, experiment, fitted.model, pipeline)
             tally.device = device_of(fitted.model.decoder)
             tallies[config.name] = tally
             told: Callable[[Decision], None] = lambda d, name=config.name: decided(name, d)  # type: ignore[misc]  # noqa: E731
@@ -165,28 +161,13 @@ def replay(
     }
 
 
-def _rank_in(bank: Bank, experiment: Experiment, name: str, pipeline: Pipeline, tally: DecoderTally) -> list[str]:
-    """Let ``tally`` rank what markers showed in ``bank``, or say why decoder ``name`` cannot; refuse another space."""
-    decoder: object = pipeline.decoder
-    if not isinstance(decoder, Embeds):
-        return [f"{name}: gives no embeddings, so nothing is ranked in {bank.path}"]
-    if pipeline.hop is not None:
-        return [f'{name}: slides, so its windows show nothing for certain; lock = "marker" would have it ranked']
-    if decoder.space_id != bank.space_id:
-        raise BankError(
-            f'{bank.path} is of space {bank.space_id}, decoder "{name}" of {decoder.space_id}; a bank of that space '
-            "(rtbci bank build --like) would be right"
-        )
-    from rtbci.bank.ranking import Ranking  # loads the kernels of the search, which no other replay needs
-
-    ranking = Ranking(bank, experiment.classes)
-    tally.ranking = ranking
-
-    def watch(window: Window) -> None:
-        if window.marker is not None:
-            ranking.add(window.marker.label, decoder.embed(window))
-
-    pipeline.watch = watch
+def _look_in(bank: Path | None, experiment: Experiment, model: Model, pipeline: Pipeline) -> list[str]:
+    """Let ``pipeline`` look in ``bank``, or that of the experiment, or say why its decoder cannot; refuse another space."""
+    config = experiment.decoder(model.name)
+    index = assemble.open_bank(experiment, config, model.decoder, bank)
+    if index is None:
+        return [] if bank is None else [f"{model.name}: gives no embeddings, so nothing is looked for in {bank}"]
+    assemble.retrieve_in(experiment, config, model, index, pipeline)
     return []
 
 
@@ -242,6 +223,7 @@ def run(
         if (now := int(pipeline.received / pipeline.source_rate / 60)) > minute:
             minute = now
             progress(f"minute {minute}: {tally.decoded} decisions, {len(trials)} trials")
+    tally.found = pipeline.found()
     tally.skipped = pipeline.skipped
     tally.over_gap = pipeline.over_hole
     tally.without_data = pipeline.trials.without_data

@@ -10,19 +10,17 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci import metrics
+from rtbci import metrics, retrieval_tally
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.retrieval import wilson_interval
+from rtbci.retrieved import Found
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
-
-if TYPE_CHECKING:
-    from rtbci.bank.ranking import Ranking
 
 _LITTLE = np.dtype("<f8")
 
@@ -107,7 +105,8 @@ class DecoderTally:
     """Counts what one decoder did, decision by decision and trial by trial.
 
     ``trial_seconds`` is the length of a trial, which the information transfer rate takes for the time of a decision;
-    without it there is no rate. ``ranking``: where what was shown is ranked in a bank. ``device`` is what a decoder that may
+    without it there is no rate. ``found``: at which ranks in a bank
+    stood what was shown. ``device`` is what a decoder that may
     run on a GPU runs on, or ran on last.
     """
 
@@ -124,7 +123,7 @@ class DecoderTally:
     ages: list[float] = field(default_factory=list)
     digest: DecisionHash = field(default_factory=DecisionHash)
     trial_seconds: float | None = None
-    ranking: Ranking | None = None
+    found: list[Found] = field(default_factory=list)
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
@@ -168,14 +167,6 @@ class DecoderTally:
             "chance_majority": metrics.majority_level(truth, n_classes),
         }
 
-    def _retrieval(self) -> dict[str, Any]:
-        """``retrieval`` among items, where markers named some, with ``retrieval_classes`` beside it; or among classes."""
-        found = {} if self.ranking is None else self.ranking.found()
-        if "item" not in found:
-            return {"retrieval": found["centre"].as_json()} if found else {}
-        classes = {"retrieval_classes": found["centre"].as_json()} if "centre" in found else {}
-        return {"retrieval": found["item"].as_json(), **classes}
-
     def as_json(self) -> dict[str, Any]:
         """What stands under ``decoders`` in the report."""
         right = sum(t.answer == t.truth for t in self.trials)
@@ -207,7 +198,7 @@ class DecoderTally:
             "problem": self.problem,
             "device": self.device,
             "decisions_sha256": self.digest.hexdigest(),
-            **self._retrieval(),
+            **retrieval_tally.as_json(self.found),
         }
 
 
@@ -226,17 +217,6 @@ def _chance_text(decoder: dict[str, Any]) -> str:
     level = decoder["chance_binomial"]
     guessed = "too few trials to tell from guessing" if level is None else f"below {level:.3f} it may be guessing (5 %)"
     return f"{guessed}; always the most frequent class {decoder['chance_majority']:.2f}"
-
-
-def _retrieval_text(found: dict[str, Any]) -> str:
-    low, high = found["top1_interval"]
-    what = "items" if found["kind"] == "item" else "classes"
-    five = f", top-5 {found['top5']:.3f} (chance {found['chance_top5']:.3f})" if found["candidates"] > 5 else ""
-    return (
-        f"  found    top-1 {found['top1']:.3f} of {found['n']} windows, each alone, among {found['candidates']} {what} "
-        f"({low:.2f} to {high:.2f}; chance {found['chance_top1']:.3f}, shuffled {found['shuffled_top1']:.3f}){five}; "
-        f"median rank {found['median_rank']:g}"
-    )
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -273,7 +253,7 @@ def as_text(report: dict[str, Any]) -> str:
             lines.append("  no finished trial with a known class")
         if decoder["trials_without_data"]:
             lines.append(f"  {decoder['trials_without_data']} trials had no whole window to decode")
-        lines += [_retrieval_text(decoder[key]) for key in ("retrieval", "retrieval_classes") if key in decoder]
+        lines += retrieval_tally.as_text(decoder)
         if age["p50"] is not None:
             lines.append(f"  age      p50 {age['p50']:.1f} ms, p95 {age['p95']:.1f} ms, p99 {age['p99']:.1f} ms")
         lines.append(

@@ -25,13 +25,16 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.acquisition import Acquisition
+from rtbci.bank import Bank
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.control import ControlServer
 from rtbci.errors import ConfigError, RecordingError, SourceError
 from rtbci.interfaces import Source
+from rtbci.model import read_manifest
 from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.report import DecoderTally, trial_seconds
+from rtbci.retrieved import Found
 from rtbci.ring import Ring
 from rtbci.runfolder import RunFolder, marker_to_json, replace_json, stream_to_json
 from rtbci.status import decoder_status, recording_status, stream_status
@@ -88,7 +91,7 @@ class Session:
         self._message: str | None = None
         self._workers: dict[str, WorkerProcess] = {}
         self._tallies: dict[str, DecoderTally] = {}
-        self._trial_lines: dict[str, int] = {}
+        self._lines_read: dict[Path, int] = {}
         self._restart_asked: list[str] = []
         self._notes_told: dict[str, list[str]] = {}
         self._until: float | None = None
@@ -186,7 +189,7 @@ class Session:
             shutil.rmtree(folder.path, ignore_errors=True)  # nothing was recorded
             raise
         acquisition = Acquisition(self.source, info, ring, self.run_folder, self.experiment.session.lost_after)
-        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self._workers))
+        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self._workers), self._retrieving())
         self._acquisition, self._recorder = acquisition, recorder
         recorder.start()
         acquisition.start()
@@ -209,6 +212,8 @@ class Session:
 
     def _make_folder(self, info: StreamInfo) -> SessionFolder:
         assert self.run_folder is not None
+        settings = self.experiment.bank
+        bank = None if settings is None else Bank.open(self.experiment.resolve(settings.path)).entry()
         root = self.experiment.recording.folder
         if self.experiment.path is not None:
             root = self.experiment.resolve(str(root))
@@ -223,6 +228,7 @@ class Session:
             models={name: str(path) for name, path in kept.items()},
             stream=stream_to_json(info),
             run_folder=str(self.run_folder.path),
+            bank=bank,
         )
         return folder
 
@@ -257,6 +263,14 @@ class Session:
             if worker.state != "live":
                 self._say(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
             self._hear(name, worker)
+
+    def _retrieving(self) -> tuple[str, ...]:
+        """The decoders that may look in the experiment's bank: whose models embed."""
+        if self.experiment.bank is None:
+            return ()
+        return tuple(
+            name for name in self._workers if read_manifest(self._models[name])[name].get("space_id") is not None
+        )
 
     @property
     def _processes(self) -> list[WorkerProcess]:
@@ -310,9 +324,12 @@ class Session:
                 tally.add(decision)
                 self.listener.decided(name, decision, tally.classes, since)
             self._hear(name, worker)
-            for trial in self._new_trials(name):
+            assert self.run_folder is not None
+            for fields in self._new_lines(self.run_folder.trials(name)):
+                trial = Trial.from_json(fields)
                 tally.trials.append(trial)
                 self.listener.finished(name, trial, tally.classes)
+            tally.found += [Found.from_json(fields) for fields in self._new_lines(self.run_folder.found(name))]
 
     def _hear(self, name: str, worker: WorkerProcess) -> None:
         """Take what the worker says of decoder ``name``; a note that it did not make before is told."""
@@ -329,15 +346,14 @@ class Session:
                     self._say(f"note: {name}: {note}")
             self._notes_told[name] = notes
 
-    def _new_trials(self, name: str) -> list[Trial]:
-        assert self.run_folder is not None
-        path = self.run_folder.trials(name)
+    def _new_lines(self, path: Path) -> list[dict[str, Any]]:
+        """The JSON objects that were added to the file at ``path`` since the last look."""
         if not path.exists():
             return []
         lines = path.read_text().split("\n")[:-1]  # what follows the last line end is still being written
-        first = self._trial_lines.get(name, 0)
-        self._trial_lines[name] = len(lines)
-        return [Trial.from_json(json.loads(line)) for line in lines[first:]]
+        first = self._lines_read.get(path, 0)
+        self._lines_read[path] = len(lines)
+        return [json.loads(line) for line in lines[first:]]
 
     def _keep(self, folder: SessionFolder, report: dict[str, Any]) -> None:
         """Leave the report and the trials in the session folder; a folder that is gone costs nobody the report."""
@@ -345,6 +361,9 @@ class Session:
             for name, tally in self._tallies.items():
                 text = "".join(json.dumps(trial.as_json()) + "\n" for trial in tally.trials)
                 (folder.decisions / f"{name}.trials.jsonl").write_text(text)
+                if tally.found:
+                    text = "".join(json.dumps(found.as_json()) + "\n" for found in tally.found)
+                    (folder.decisions / f"{name}.found.jsonl").write_text(text)
             folder.write_report(report)
             folder.end()
         except (RecordingError, OSError) as error:

@@ -7,6 +7,7 @@ each session on itself; a new session begins with what the last one gave.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from rtbci.asking import blamed_on, log_probs_of, name_of
 from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelError, TransformError
-from rtbci.interfaces import Calibrates, Decoder, KnowsStream, Learns, Source
+from rtbci.interfaces import Calibrates, Decoder, Embeds, KnowsStream, Learns, Source
 from rtbci.model import Calibrated, Model
 from rtbci.pipeline import aligned_empty
 from rtbci.spool import IN_MEMORY, Room
@@ -184,6 +185,33 @@ def fit(
         raise DecoderError(f"{table}: {error}") from error
 
 
+def rest_for(
+    experiment: Experiment, config: DecoderConfig, decoder: Decoder, data: Calibration, run: TrainingRun
+) -> NDArray[np.float64] | None:
+    """How sure the fitted ``decoder`` is of rest, where the experiment has a bank that it looks in: (n,) float64.
+
+    Raises ConfigError where the bank is of another space.
+    """
+    index = assemble.open_bank(experiment, config, decoder)
+    if index is None or experiment.bank is None:
+        return None
+    from rtbci.bank.rest import rest_of
+
+    assert isinstance(decoder, Embeds)
+    table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
+    with blamed_on(f"{table}: {name_of(decoder)}.embed"):
+        rest = rest_of(index, decoder, data)
+    wanted = math.ceil(1.0 / experiment.bank.false_alarms) - 1
+    if len(rest) < wanted:
+        run.note(
+            f"{len(rest)} windows of rest between the trials; false_alarms = {experiment.bank.false_alarms:g} needs "
+            f"{wanted}: a picture is claimed by its probability alone"
+        )
+        return None
+    run.note(f"{len(rest)} windows of rest set what is claimed, at {experiment.bank.false_alarms:g} false alarms each")
+    return rest
+
+
 def train(
     experiment: Experiment,
     recordings: Sequence[Path | Piece],
@@ -238,6 +266,7 @@ def train(
         if not options.resume and options.rank == 0:
             shutil.rmtree(scratch / config.name, ignore_errors=True)
         fit(experiment, config, decoder, data, run)
+        rest = rest_for(experiment, config, decoder, data, run)
         fitted[config.name] = models.make(
             config,
             decoder,
@@ -245,6 +274,7 @@ def train(
             signature=models.signature_of(data.picked),
             trained_on=[{**entry, "windows": n_windows, "trials": n_trials} for entry in trained_on],
             calibrated=gathered.calibrated,
+            rest=rest,
         )
         summary[config.name] = _summary(experiment, data)
         notes.extend(note for note in data.info.notes if note not in notes)

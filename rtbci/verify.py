@@ -2,7 +2,8 @@
 
 A worker that was restarted has left decisions of several *origins* (the sample from which its transforms ran without a
 break); each origin is run again from there. Windows that were skipped live are skipped again, so that the evidence has the
-same past. What is compared, bit for bit: sample indices, signal time, log-probabilities, evidence, answer.
+same past. What is compared, bit for bit: sample indices, signal time, log-probabilities, evidence, answer; of what was
+found in a bank the candidates, their probabilities and cosines, ranks, what was claimed.
 
 What was decided on a device that is not here, or in one batch with windows of other decoders, is compared within the
 decoder's tolerance (`rtbci.agreement`). What was decided on the processor is decided there again.
@@ -19,21 +20,23 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rtbci import assemble, config, learnt, origins
-from rtbci.agreement import Agreement, bits_differ
+from rtbci.agreement import Agreement, bits_differ, retrieval_differs
+from rtbci.bank import Bank
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.devices import CPU, device_of, is_cpu, tolerance_of
 from rtbci.errors import ModelError, RecordingError
 from rtbci.interfaces import Decoder, Source
 from rtbci.learning import Named
+from rtbci.logged import decisions, retrievals
 from rtbci.model import Model
 from rtbci.origins import Origin
 from rtbci.pipeline import Pipeline, aligned_empty
 from rtbci.recording.session_folder import SessionFolder
-from rtbci.runfolder import decision_from_json
 from rtbci.training import Progress
 from rtbci.types import Decision, Marker, Samples, StreamInfo, Times, Window
 from rtbci.verdict import SHOWN, DecoderVerdict, Verdict
@@ -90,17 +93,30 @@ def verify(path: Path, progress: Progress = lambda text: None, tolerance: float 
     experiment = config.loads(text, Path(experiment_path) if experiment_path else None)
     assemble.limit_threads()
     _refuse_holes(folder)
+    _refuse_other_bank(experiment, fields.get("bank"))
     verdicts: dict[str, DecoderVerdict] = {}
     for name, model_name in fields.get("models", {}).items():
         # the copy in the folder is what ran, wherever the folder has been moved since
         model_path = folder.path / Path(model_name).name
         if not model_path.exists():
             raise RecordingError(f"{model_path}: the session's copy of its model is missing; nothing can be compared")
-        logged = _read_log(folder.decision_log(name))
+        logged = decisions(folder.decision_log(name))
         progress(f"{name}: {len(logged)} decisions in the log")
         again = _Again(experiment, experiment.decoder(name), model_path, folder, progress, tolerance)
         verdicts[name] = again.verify(logged)
     return Verdict(folder.path, verdicts)
+
+
+def _refuse_other_bank(experiment: Experiment, live: Mapping[str, Any] | None) -> None:
+    """Refuse a bank that is not the one in which was looked ``live``."""
+    if experiment.bank is None or live is None:
+        return
+    bank = Bank.open(experiment.resolve(experiment.bank.path))
+    if bank.entry()["sha256"] != live["sha256"]:
+        raise RecordingError(
+            f"{bank.path} is not the bank in which the session looked ({live['items']} items of {live['space']}); "
+            "what it found cannot be compared"
+        )
 
 
 def _refuse_holes(folder: SessionFolder) -> None:
@@ -119,25 +135,6 @@ def _refuse_holes(folder: SessionFolder) -> None:
             f"{folder.recording} lacks {missed} samples that the disk was too slow for; what came after them cannot be "
             "compared"
         )
-
-
-def _read_log(path: Path) -> list[Decision]:
-    if not path.exists():
-        return []
-    decisions = []
-    lines = path.read_text().split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            decisions.append(decision_from_json(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):  # the session was killed in the middle of this line
-                break
-            raise RecordingError(
-                f"{path} line {number}: is not a decision ({error}); the log has been changed"
-            ) from error
-    return decisions
 
 
 Key = tuple[int, int, float]
@@ -171,6 +168,8 @@ class _Again:
     def verify(self, logged: Sequence[Decision]) -> DecoderVerdict:
         """Run every origin of ``logged`` again and compare."""
         verdict = DecoderVerdict(skipped=max((d.skipped for d in logged), default=0))
+        log = retrievals(self.folder.retrieved_log(self.config.name))
+        self.retrieved = {_key(r.start, r.stop, r.marker_time): r for r in log}
         for origin in dict.fromkeys(decision.origin for decision in logged):
             wanted = {_key(d.start, d.stop, d.marker_time): d for d in logged if d.origin == origin}
             self.progress(f"{self.config.name}: running {len(wanted)} decisions again from sample {origin}")
@@ -196,12 +195,16 @@ class _Again:
                 origin=origin,
                 calibrated=model.calibrated,
             )
+            if (index := assemble.open_bank(self.experiment, self.config, model.decoder)) is not None:
+                assemble.retrieve_in(self.experiment, self.config, model, index, pipeline)
             pipeline.go_on_adapting(adapted, self.order)
             tolerance = self._tolerance(begun, model.decoder, verdict)
             agreement = Agreement(tolerance, pipeline.evidence) if tolerance else None
             for key, window in self._windows(pipeline, wanted):
                 before = wanted.pop(key)
-                _compare(before, pipeline.decode(window, before.adapted), agreement, verdict)
+                now = pipeline.decode(window, before.adapted)
+                otherwise = retrieval_differs(self.retrieved.get(key), pipeline.retrieved, tolerance)
+                _compare(before, now, agreement, verdict, otherwise)
             _count_missing(wanted, pipeline, verdict)
         finally:
             source.close()
@@ -234,11 +237,12 @@ class _Again:
             raise RecordingError(f"{error}; what was decided from sample {origin} on cannot be compared") from error
 
     def _windows(self, pipeline: Pipeline, wanted: Mapping[Key, Decision]) -> Iterator[tuple[Key, Window]]:
-        """The ``wanted`` windows; those of a decoder that adapts in the order in which they were decided live.
+        """The ``wanted`` windows; those of a decoder that adapts, or averages, in the order in which they were decided live.
 
         They differ only in windows locked to a marker, which may have come after that of a later window.
         """
-        waits = self.config.adapt and pipeline.hop is None
+        averages = pipeline.retriever is not None and pipeline.retriever.averages
+        waits = (self.config.adapt or averages) and pipeline.hop is None
         turns = deque(wanted)
         held: dict[Key, Window] = {}
         ended = False
@@ -278,15 +282,21 @@ def _learnt_from(folder: SessionFolder, config: DecoderConfig) -> tuple[Named, .
         raise RecordingError(f"{path}: holds something else than trials ({error!r}); it has been changed") from error
 
 
-def _compare(before: Decision, now: Decision, agreement: Agreement | None, verdict: DecoderVerdict) -> None:
-    """Count one decision that was made again; without ``agreement`` it must be equal bit for bit."""
+def _compare(
+    before: Decision, now: Decision, agreement: Agreement | None, verdict: DecoderVerdict, otherwise: str | None
+) -> None:
+    """Count one decision that was made again; without ``agreement`` it must be equal bit for bit.
+
+    ``otherwise`` is how what was found with it differs, or None.
+    """
     verdict.compared += 1
     bits = bits_differ(before, now)
     difference = bits
     if agreement is not None:
         difference = agreement.differ(before, now)
         verdict.largest = max(verdict.largest, agreement.largest)
-    if bits is None:
+    difference = difference or otherwise
+    if bits is None and otherwise is None:
         verdict.equal += 1
     elif difference is None:
         verdict.within += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from rtbci import assemble
 from rtbci.assemble import Fitted
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.types import Marker, Samples, StreamInfo, Times, Window
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
 
 
 class _Noise:
@@ -46,10 +50,12 @@ class _Noise:
         self._left = 0
 
 
-def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info: StreamInfo) -> Window | None:
+def warm_up(
+    experiment: Experiment, config: DecoderConfig, fitted: Fitted, info: StreamInfo, index: Index | None = None
+) -> Window | None:
     """Decide noise until three windows have been decided; the last of them, or None where a window is too long.
 
-    A decoder that adapts learns from it, and is to be loaded anew.
+    A decoder that adapts learns from it, and is to be loaded anew. ``index``: where what is seen is looked for.
     """
     label = next(label for labels in experiment.classes.values() for label in labels)
     # enough for one window, wherever a marker in its middle puts it, plus whatever a transform holds back
@@ -59,6 +65,8 @@ def warm_up(experiment: Experiment, config: DecoderConfig, fitted: Fitted, info:
     pipeline = assemble.make_pipeline(
         experiment, config, noise, info, model.decoder, fitted.channels, calibrated=model.calibrated
     )
+    if index is not None:
+        assemble.retrieve_in(experiment, config, model, index, pipeline)
     decided = 0
     last: Window | None = None
     try:

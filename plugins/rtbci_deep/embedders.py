@@ -46,7 +46,8 @@ class Embedder(NetworkDecoder):
 
     Attributes
     ----------
-    space_id : of the embeddings. logit_scale : what similarities are multiplied with for probabilities.
+    space_id : of the embeddings. logit_scale, item_scale : what similarities with classes, and with all items, are
+        multiplied with for probabilities.
     """
 
     TARGETS: ClassVar[bool] = True
@@ -63,7 +64,7 @@ class Embedder(NetworkDecoder):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.space_id = ""
-        self.logit_scale = self.similarity_scale
+        self.logit_scale = self.item_scale = self.similarity_scale
         self._shown: Targets | None = None
         self._classes: Array = np.zeros((0, 0), np.float32)
         self._exact: tuple[Array, NDArray[np.float64]] = self._classes, np.zeros((0, 0))
@@ -71,7 +72,7 @@ class Embedder(NetworkDecoder):
 
     def _begin(self, calibration: Calibration) -> Indices:
         where = f"targets = {self.targets}"
-        self.logit_scale = self.similarity_scale
+        self.logit_scale = self.item_scale = self.similarity_scale
         self._normalise = (self.normalise_z, self.normalise_y)
         if self.targets is None:
             shown = directions(calibration, self.dims, self.seed)
@@ -110,12 +111,21 @@ class Embedder(NetworkDecoder):
         self.logit_scale = self.similarity_scale / temperature(
             logits, held_out.labels, held_out.trial, balance=self.balance
         )
+        assert self._shown is not None
+        items = held_out.labels if self.targets is None else self._shown.items(held_out, f"targets = {self.targets}")
+        hotter = self._shown.temperature(unit(outputs), items, held_out.trial, self.similarity_scale)
+        self.item_scale = self.similarity_scale / hotter
 
     def _similarities(self, outputs: Array) -> NDArray[np.float64]:
+        return self._against_classes(self._compared(outputs))
+
+    def _compared(self, outputs: Array) -> Array:
+        return unit(outputs) if self._normalise[0] else outputs
+
+    def _against_classes(self, z: Array) -> NDArray[np.float64]:
         if self._exact[0] is not self._classes:
             # once: for 200 classes of 1024 values it takes .25 ms, where NICE takes 1
             self._exact = self._classes, self._classes.T.astype(np.float64)
-        z = unit(outputs) if self._normalise[0] else outputs
         result: NDArray[np.float64] = z.astype(np.float64) @ self._exact[1]
         return result
 
@@ -126,14 +136,21 @@ class Embedder(NetworkDecoder):
 
     def embed(self, window: Window) -> Array:
         """Embedding (n_dims,) float32 of ``window``, as it is compared."""
-        z = self._said(window)
-        return unit(z) if self._normalise[0] else z
+        compared: Array = self._compared(self._said(window)[None])[0]
+        return compared
+
+    def classify(self, embedding: Array) -> NDArray[np.float64]:
+        """Log-probabilities (n_classes,) for an ``embedding`` (n_dims,) float32 as `embed` gives it."""
+        said = self._against_classes(embedding[None])
+        log_probs: NDArray[np.float64] = log_softmax(self.logit_scale * said)[0]
+        return log_probs
 
     def _own_arrays(self) -> dict[str, NDArray[Any]]:
         return {
             "meta/classes": self._classes,
             "meta/space_id": text_to_array(self.space_id),
             "meta/logit_scale": np.array(self.logit_scale, np.float64),
+            "meta/item_scale": np.array(self.item_scale, np.float64),
             "meta/similarity_scale": np.array(self.similarity_scale, np.float64),
             "meta/normalise": np.array(self._normalise, np.bool_),
         }
@@ -142,11 +159,12 @@ class Embedder(NetworkDecoder):
         self._classes = np.array(arrays["meta/classes"], np.float32)
         self.space_id = array_to_text(arrays["meta/space_id"])
         self.logit_scale = float(arrays["meta/logit_scale"])
+        self.item_scale = float(arrays["meta/item_scale"])
         normalise_z, normalise_y = (bool(flag) for flag in arrays["meta/normalise"])
         self._normalise = (normalise_z, normalise_y)
         assert self._state is not None
         wanted = (self._state.shape.n_classes, self._state.shape.n_outputs)
-        if self._classes.shape != wanted or not math.isfinite(self.logit_scale):
+        if self._classes.shape != wanted or not math.isfinite(self.logit_scale + self.item_scale):
             raise ValueError(f"classes of shape {self._classes.shape}, not {wanted}")
 
 

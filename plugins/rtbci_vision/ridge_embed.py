@@ -30,7 +30,7 @@ USUAL_ALPHA = 1e3
 SCALE = 3.0
 """What cosines are multiplied with where nothing was held out, and what few held-out trials are drawn towards: modest."""
 FITTED = ("mean", "spread", "weights", "offset", "classes", "n_times")
-ARRAYS = (*FITTED, "space_id", "logit_scale")
+ARRAYS = (*FITTED, "space_id", "logit_scale", "item_scale")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,7 +51,8 @@ class RidgeEmbed:
 
     Attributes
     ----------
-    space_id : of the embeddings. logit_scale : what similarities are multiplied with for probabilities.
+    space_id : of the embeddings. logit_scale, item_scale : what cosines with classes, and with all items, are multiplied
+        with for probabilities.
     """
 
     targets: Path | None = None
@@ -62,6 +63,7 @@ class RidgeEmbed:
     restandardise: bool = True
     space_id: str = field(default="", init=False)
     logit_scale: float = field(default=SCALE, init=False)
+    item_scale: float = field(default=SCALE, init=False)
 
     def __post_init__(self) -> None:
         if self.dims < 2:
@@ -107,7 +109,8 @@ class RidgeEmbed:
         x, y = self._features(calibration.windows), unit(shown.embeddings[items]).astype(np.float64)
         split = chronological(calibration, self.validation, every_class=False)
         alpha = self.alpha or USUAL_ALPHA
-        self.space_id, self.logit_scale, self._classes = shown.space_id, SCALE, aligned(classes)
+        self.space_id, self._classes = shown.space_id, aligned(classes)
+        self.logit_scale = self.item_scale = SCALE
         if split.problem:
             run.note(f"{split.problem}; its confidence is not calibrated")
             linear = Ridge(x, y).fit(alpha)
@@ -121,8 +124,10 @@ class RidgeEmbed:
                 centre, gain = said.mean(axis=0), y.std(axis=0) / np.maximum(said.std(axis=0), 1e-9)
                 said = (said - centre) * gain + y.mean(axis=0)
                 linear = linear.rescaled(centre, gain, y.mean(axis=0))
-            cosines = np.stack([self._cosines(row) for row in said])
-            self.logit_scale = SCALE / temperature(SCALE * cosines, calibration.labels[held], calibration.trial[held])
+            z, trial = unit(said.astype(np.float32)), calibration.trial[held]
+            cosines = np.stack([self._cosines(row) for row in z])
+            self.logit_scale = SCALE / temperature(SCALE * cosines, calibration.labels[held], trial)
+            self.item_scale = SCALE / shown.temperature(z, items[held], trial, SCALE)
         self._linear = Linear(*(aligned(part) for part in (linear.mean, linear.spread, linear.weights, linear.offset)))
         run.note(f"alpha {alpha:g}, {x.shape[1]} values a window, {y.shape[1]} dimensions of {shown.space_id}")
 
@@ -158,10 +163,14 @@ class RidgeEmbed:
 
     def predict(self, window: Window) -> NDArray[np.float64]:
         """Log-probabilities (n_classes,) of ``window``."""
-        return log_softmax(self.logit_scale * self._cosines(self._said(window.samples)))
+        return self.classify(self.embed(window))
 
-    def _cosines(self, said: Array) -> Array:
-        cosines: Array = self._classes @ aligned(said / max(float(np.linalg.norm(said)), 1e-12))
+    def classify(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-probabilities (n_classes,) for an ``embedding`` (n_dims,) float32 of length 1."""
+        return log_softmax(self.logit_scale * self._cosines(embedding))
+
+    def _cosines(self, embedding: NDArray[np.float32]) -> Array:
+        cosines: Array = self._classes @ aligned(embedding)
         return cosines
 
     def _said(self, samples: Samples) -> Array:
@@ -189,6 +198,7 @@ class RidgeEmbed:
             "n_times": np.array(self._n_times, np.int64),
             "space_id": np.frombuffer(self.space_id.encode(), np.uint8),
             "logit_scale": np.array(self.logit_scale),
+            "item_scale": np.array(self.item_scale),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -206,7 +216,7 @@ class RidgeEmbed:
         self._linear = Linear(*(aligned(found[name]) for name in FITTED[:4]))
         self._classes, self._n_times = aligned(found["classes"]), int(found["n_times"])
         self.space_id = bytes(np.asarray(arrays["space_id"], np.uint8)).decode()
-        self.logit_scale = float(arrays["logit_scale"])
+        self.logit_scale, self.item_scale = float(arrays["logit_scale"]), float(arrays["item_scale"])
 
 
 def aligned(array: NDArray[Any]) -> Array:

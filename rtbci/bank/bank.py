@@ -142,6 +142,15 @@ class Bank:
         offsets: NDArray[np.int64] = np.load(path, mmap_mode="r", allow_pickle=False)
         return offsets
 
+    def entry(self) -> dict[str, Any]:
+        """What a session remembers of it: where it is, its space and size, and a hash of the rest."""
+        return {
+            "path": str(self.path.resolve()),
+            "space": self.space_id,
+            "items": len(self.items),
+            "sha256": sha256_of(self.path / MANIFEST),
+        }
+
     def damage(self) -> str:
         """What differs from what was written, or "": reads all of it."""
         for name, wanted in self.manifest["sha256"].items():

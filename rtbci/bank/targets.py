@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rtbci.bank.bank import Bank
 from rtbci.calibration import Calibration, Indices
+from rtbci.confidence import temperature
 from rtbci.errors import BankError, DecoderError
 
 OF_CLASSES = "rtbci:classes"
@@ -42,6 +43,21 @@ class Targets:
         if self.bank is not None and (found := self.bank.find(label)) is not None:
             return found
         return self._numbers.get(label)
+
+    def temperature(self, z: NDArray[np.float32], items: Indices, trial: Indices, scale: float) -> float:
+        """What ``scale * cosines`` of all items are best divided by, given embeddings of held-out windows.
+
+        Parameters
+        ----------
+        z : (n_windows, n_dims) float32, of length 1. items : (n_windows,), what was shown; `items` says how it is numbered.
+        trial : (n_windows,), the trial of each.
+        """
+        n_items = len(self.labels) if self.bank is None else len(self.bank.items)
+        known = np.flatnonzero(items < n_items)  # a marker may mean no single item, but a class
+        if not len(known):
+            return 1.0
+        logits = scale * (z[known].astype(np.float64) @ unit(self.embeddings[:n_items]).T.astype(np.float64))
+        return temperature(logits, items[known], trial[known], balance=False)
 
     @cached_property
     def _numbers(self) -> Mapping[str, int]:

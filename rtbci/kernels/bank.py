@@ -187,3 +187,15 @@ def upper_bounds(
     """
     for i in range(len(out)):
         out[i] = np.float32(offset + unit * _byte_dot(codes, i, query) + errors[i])
+
+
+@nb.njit([nb.float64(_FLOATS, nb.float64)], cache=True, nogil=True)
+def log_sum_exp(cosines: NDArray[np.float32], scale: float) -> float:
+    """Logarithm of the sum of ``exp(scale * cosines)`` (n,), in float64 and in order: what a softmax divides by."""
+    top = np.float64(cosines[0])
+    for i in range(1, len(cosines)):
+        top = max(top, np.float64(cosines[i]))
+    total = 0.0
+    for i in range(len(cosines)):
+        total += math.exp(scale * (np.float64(cosines[i]) - top))
+    return scale * top + math.log(total)

@@ -10,13 +10,18 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from numpy.typing import NDArray
+
+from rtbci import retrieved
 from rtbci.errors import Overrun, RecordingError
 from rtbci.recording.growing_file import GrowingFile
 from rtbci.recording.stream_header import StreamHeader
 from rtbci.recording.xdf import XdfWriter
+from rtbci.retrieved import RetrievedRing
 from rtbci.ring import Ring
 from rtbci.runfolder import FIELDS, DecisionRing, MarkerReader, decision_from_row, decision_to_json
 from rtbci.types import Channel, Marker
@@ -25,6 +30,7 @@ log = logging.getLogger("rtbci.recording")
 
 GAP_STREAM = "rtbci gaps"
 """Name of the marker stream that says where samples are missing."""
+Rows = NDArray[np.floating[Any]]
 CHUNK_BYTES = 4 << 20
 """Most that is copied out of the ring at once."""
 _UNITS = {"start": "samples", "stop": "samples", "sample": "samples", "origin": "samples"} | {
@@ -127,29 +133,38 @@ class StringStreams:
             self._writer.write_strings(self._streams[name], [marker.label for marker in those], times)
 
 
-class DecisionFeed:
-    """The decisions of one decoder, into a stream of the recording and into the decision log.
+R = TypeVar("R", DecisionRing, RetrievedRing)
+
+
+class _WorkerFeed(Generic[R]):
+    """A ring that a worker writes, into a log of one JSON object a line.
 
     The ring appears when the decoder's worker has started; a worker that was restarted may go on with it or put a new one in
     its place. Until it is replaced the old one stays mapped, so its file number cannot be given to another file.
     """
 
-    def __init__(self, writer: XdfWriter, header: MakeHeader, name: str, path: Path, log_path: Path) -> None:
-        self._writer = writer
-        self._header = header
+    WHAT = ""
+
+    def __init__(self, name: str, path: Path, log_path: Path) -> None:
         self._name = name
         self._path = path
         self._log = GrowingFile(log_path)
-        self._ring: DecisionRing | None = None
+        self._ring: R | None = None
         self._file_number: tuple[int, int] | None = None
         self._next = 0
-        self._streams: dict[tuple[str, ...], int] = {}
         self._complained = False
         self.written = 0
         self.missed = 0
 
+    def _open(self) -> R:
+        raise NotImplementedError
+
+    def _write(self, ring: R, rows: Rows, times: NDArray[np.float64]) -> str:
+        """Keep ``rows`` of the ``ring``; the lines of the log that they make."""
+        raise NotImplementedError
+
     def copy(self) -> None:
-        """Copy the decisions that were made since the last call."""
+        """Copy what was added since the last call."""
         self._drain()
         if self._is_new():
             self._drain()  # what the old worker added between the two looks
@@ -172,11 +187,11 @@ class DecisionFeed:
     def _attach(self) -> None:
         try:
             stat = self._path.stat()
-            ring = DecisionRing.attach(self._path)
+            ring = self._open()
         except (RecordingError, OSError, ValueError, KeyError) as error:
             # its worker is still writing the header: look again at the next copy
             if not self._complained:
-                log.info("decisions of %s cannot be read yet: %s", self._name, error)
+                log.info("%s of %s cannot be read yet: %s", self.WHAT, self._name, error)
             self._complained = True
             return
         if not self._is_at_path(stat):
@@ -201,12 +216,41 @@ class DecisionFeed:
             lost = stop - self._next - len(rows)
             if lost:
                 self.missed += lost
-                log.error("recorder overtaken: %d decisions of %s are not in the recording", lost, self._name)
-            self._writer.write_samples(self._stream(self._ring.classes), rows, times)
-            lines = "".join(json.dumps(decision_to_json(decision_from_row(row))) + "\n" for row in rows)
-            self._log.append(lines.encode())
+                log.error("recorder overtaken: %d %s of %s are not in the recording", lost, self.WHAT, self._name)
+            self._log.append(self._write(self._ring, rows, times).encode())
             self._next = stop
             self.written += len(rows)
+
+    @property
+    def log_file(self) -> GrowingFile:
+        """The log."""
+        return self._log
+
+    def close(self) -> None:
+        """Let go of the ring and the log."""
+        self._log.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+
+class DecisionFeed(_WorkerFeed[DecisionRing]):
+    """The decisions of one decoder, into a stream of the recording and into the decision log."""
+
+    WHAT = "decisions"
+
+    def __init__(self, writer: XdfWriter, header: MakeHeader, name: str, path: Path, log_path: Path) -> None:
+        super().__init__(name, path, log_path)
+        self._writer = writer
+        self._header = header
+        self._streams: dict[tuple[str, ...], int] = {}
+
+    def _open(self) -> DecisionRing:
+        return DecisionRing.attach(self._path)
+
+    def _write(self, ring: DecisionRing, rows: Rows, times: NDArray[np.float64]) -> str:
+        self._writer.write_samples(self._stream(ring.classes), rows, times)
+        return "".join(json.dumps(decision_to_json(decision_from_row(row))) + "\n" for row in rows)
 
     def _stream(self, classes: tuple[str, ...]) -> int:
         if classes not in self._streams:
@@ -217,17 +261,17 @@ class DecisionFeed:
             )
         return self._streams[classes]
 
-    @property
-    def log_file(self) -> GrowingFile:
-        """The decision log."""
-        return self._log
 
-    def close(self) -> None:
-        """Let go of the ring and the log."""
-        self._log.close()
-        if self._ring is not None:
-            self._ring.close()
-            self._ring = None
+class RetrievedFeed(_WorkerFeed[RetrievedRing]):
+    """What one decoder found in a bank, into a log beside that of its decisions."""
+
+    WHAT = "retrievals"
+
+    def _open(self) -> RetrievedRing:
+        return RetrievedRing.attach(self._path)
+
+    def _write(self, ring: RetrievedRing, rows: Rows, times: NDArray[np.float64]) -> str:
+        return "".join(json.dumps(retrieved.to_json(retrieved.from_row(row, ring.k))) + "\n" for row in rows)
 
 
 def _unit(label: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rtbci import __version__
 from rtbci.errors import RecordingError
-from rtbci.recording.feeds import DecisionFeed, GapFeed, MarkerFeed, SignalFeed
+from rtbci.recording.feeds import DecisionFeed, GapFeed, MarkerFeed, RetrievedFeed, SignalFeed
 from rtbci.recording.session_folder import SessionFolder, now_iso
 from rtbci.recording.stream_header import StreamHeader, Tree
 from rtbci.recording.xdf import XdfWriter
@@ -69,17 +69,24 @@ class Recorder:
     info : the stream that the ring carries.
     run : where markers and decision rings are.
     folder : where the recording goes.
-    decoders : names of the decoders whose decisions are recorded.
+    decoders : names of the decoders whose decisions are recorded. retrieving : those of them that look in a bank.
     """
 
     def __init__(
-        self, ring: Ring | Path, info: StreamInfo, run: RunFolder, folder: SessionFolder, decoders: Sequence[str] = ()
+        self,
+        ring: Ring | Path,
+        info: StreamInfo,
+        run: RunFolder,
+        folder: SessionFolder,
+        decoders: Sequence[str] = (),
+        retrieving: Sequence[str] = (),
     ) -> None:
         self._ring_or_path = ring
         self._info = info
         self._run = run
         self._folder = folder
         self._decoders = tuple(decoders)
+        self._retrieving = tuple(retrieving)
         self._status = RecorderStatus("waiting", folder.recording)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -102,6 +109,11 @@ class Recorder:
                 )
                 for name in self._decoders
             ]
+            retrieved = [
+                RetrievedFeed(name, self._run.retrieved(name), self._folder.retrieved_log(name))
+                for name in self._retrieving
+            ]
+            self._worker_feeds: list[DecisionFeed | RetrievedFeed] = [*self._decisions, *retrieved]
         except RecordingError:
             self._writer.close()
             raise
@@ -194,11 +206,11 @@ class Recorder:
         self._signal.copy()
         self._gaps.copy()
         self._markers.copy()
-        for decisions in self._decisions:
+        for decisions in self._worker_feeds:
             decisions.copy()
 
     def _sync(self) -> None:
-        files = [self._writer.file, *(decisions.log_file for decisions in self._decisions)]
+        files = [self._writer.file, *(feed.log_file for feed in self._worker_feeds)]
         for file in files:
             file.sync()
             if file.removed:
@@ -237,7 +249,7 @@ class Recorder:
 
     def _let_go(self) -> None:
         self._markers.close()
-        for decisions in self._decisions:
+        for decisions in self._worker_feeds:
             decisions.close()
         if not isinstance(self._ring_or_path, Ring):
             self._ring.close()

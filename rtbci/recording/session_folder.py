@@ -175,6 +175,10 @@ class SessionFolder:
         """The decisions of ``decoder``, one JSON object a line (`rtbci.runfolder.decision_from_json`)."""
         return self.decisions / f"{decoder}.jsonl"
 
+    def retrieved_log(self, decoder: str) -> Path:
+        """What ``decoder`` found in a bank with each decision, one JSON object a line (`rtbci.retrieved.from_json`)."""
+        return self.decisions / f"{decoder}.retrieved.jsonl"
+
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that have a decision log."""
         # no decoder's name has a dot in it

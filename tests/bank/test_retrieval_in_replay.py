@@ -1,76 +1,14 @@
-"""What was shown is ranked in a bank: among its items where markers name them, among its classes where they do not."""
+"""Replays look in a bank for what was shown, and say at which rank it stood."""
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rtbci import bundled
-from rtbci.bank import Bank
-from rtbci.bank.ranking import Ranking
 from tests.bank.drawn import COLOURS, draw
 from tests.cli.terminal import rtbci
-
-CLASSES = {"warm": ["W"], "greens": ["G"], "other": ["B", "blues"]}
-
-
-@pytest.fixture
-def colours(tmp_path: Path, make_bank) -> Bank:
-    """Nine pictures of nine colours, in three classes."""
-    for k, name in enumerate(COLOURS):
-        for j, rgb in enumerate(((210, 30, 30), (210, 30, 110), (210, 110, 30))):
-            draw(tmp_path / "colours" / name / f"{name}{j}.png", tuple(np.roll(rgb, k).tolist()), 9)
-    return Bank.open(make_bank(tmp_path / "colours", out="colours.bank"))
-
-
-def test_items_are_ranked_among_all_items_and_their_classes_among_all_classes(colours):
-    bank = colours
-    ranking = Ranking(bank, CLASSES)
-    for item, embedding in zip(bank.items, bank.embeddings.astype(np.float32), strict=True):
-        ranking.add(item.id, embedding)
-    found = ranking.found()
-    assert (found["item"].candidates, found["item"].n, found["item"].kind) == (9, 9, "item")
-    assert found["item"].top1 == 1.0 and found["item"].median_rank == 1.0
-    assert found["item"].chance_top1 == pytest.approx(1 / 9)
-    assert found["item"].shuffled_top1 == pytest.approx(1 / 9)
-    assert (found["centre"].candidates, found["centre"].top1) == (3, 1.0)
-
-
-def test_markers_of_classes_are_ranked_among_classes_alone(pictures, make_bank):
-    bank = Bank.open(make_bank(pictures))
-    ranking = Ranking(bank, CLASSES)
-    ranking.add("G", bank.centre("greens"))
-    ranking.add("B", bank.centre("greens"))
-    ranking.add("W", bank.centre("greens"))  # the bank has no class "warm", and none called "W"
-    found = ranking.found()
-    assert set(found) == {"centre"}
-    assert found["centre"].n == 2
-    assert found["centre"].ranks[0] == 1 and found["centre"].ranks[1] > 1
-
-
-def test_the_shuffled_control_is_the_mean_over_all_orders(colours):
-    bank = colours
-    ranking = Ranking(bank, CLASSES)
-    shown = [0, 1, 4, 4, 8]
-    said = [0, 4, 4, 4, 0]
-    for truth, answer in zip(shown, said, strict=True):
-        ranking.add(bank.items[truth].id, bank.embeddings[answer].astype(np.float32))
-    orders = list(itertools.permutations(shown))
-    wanted = np.mean([np.mean([a == b for a, b in zip(order, said, strict=True)]) for order in orders])
-    assert ranking.found()["item"].shuffled_top1 == pytest.approx(wanted)
-
-
-def test_nothing_that_was_shown_gives_nothing(pictures, make_bank):
-    bank = Bank.open(make_bank(pictures))
-    ranking = Ranking(bank, {"fists": ["T1"]})
-    ranking.add("T1", bank.centre("reds"))
-    assert ranking.found() == {}
-
-
-# ---------------------------------------------------------------------- replay
 
 
 @pytest.fixture
@@ -127,7 +65,7 @@ def test_a_replay_ranks_what_was_shown_and_decides_as_before(trained):
 def test_the_report_for_people_says_candidates_and_chance_beside_every_hit_rate(trained):
     said = replay(trained, "--bank", trained / "shown.bank")
     (line,) = [line for line in said.out.splitlines() if line.startswith("  found ")]
-    assert "windows, each alone, among 2 classes (0." in line and "; chance 0.500, shuffled 0." in line
+    assert "trials, each alone, among 2 classes (0." in line and "; chance 0.500, shuffled 0." in line
     assert "top-1 0." in line and "median rank" in line
     assert "top-5" not in line  # of two it would always be 1
 
