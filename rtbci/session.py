@@ -33,6 +33,7 @@ from rtbci.interfaces import Source
 from rtbci.model import read_manifest
 from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
+from rtbci.render_process import RenderProcess
 from rtbci.report import DecoderTally, trial_seconds
 from rtbci.retrieved import Found
 from rtbci.ring import Ring
@@ -98,6 +99,8 @@ class Session:
         self._end_when_lost: float | None = None
         self._end_with_window = False
         self._window: WindowProcess | None = None
+        self._renderer: RenderProcess | None = None
+        self._renderer_said: str | None = None
         self._status_at = 0.0
         self._ring: Ring | None = None
         self.run_folder: RunFolder | None = None
@@ -152,6 +155,8 @@ class Session:
             for worker in self._processes:
                 worker.finish(0.0)
                 worker.close()
+            if self._renderer is not None:
+                self._renderer.close()
             if self._window is not None:
                 self._window.close()
             if self._ring is not None:
@@ -250,6 +255,7 @@ class Session:
             worker.start()
         if not self._workers:
             return
+        self._start_renderer(folder)
         self._say(f"starting {', '.join(self._workers)} …")
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end and not self._stop.is_set():
@@ -263,6 +269,28 @@ class Session:
             if worker.state != "live":
                 self._say(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
             self._hear(name, worker)
+
+    def _start_renderer(self, folder: SessionFolder) -> None:
+        """Have drawn what one decoder finds; a decision never waits for it, and no session ends without it."""
+        settings, retrieving = self.experiment.renderer, self._retrieving()
+        if settings is None:
+            return
+        name = settings.decoder or (retrieving[0] if retrieving else "")
+        if name not in retrieving:
+            self._say(f"note: nothing is drawn: {f'decoder {name}' if name else 'no decoder'} gives embeddings of the bank")
+            return
+        assert self.run_folder is not None
+        self._renderer = RenderProcess(self.run_folder, folder.path, name)
+        self._renderer.start()
+
+    def _watch_renderer(self) -> None:
+        if self._renderer is None:
+            return
+        self._renderer.watch()
+        problem = self._renderer.problem
+        if problem and problem != self._renderer_said:
+            self._say(f"renderer: {problem}")
+        self._renderer_said = problem
 
     def _retrieving(self) -> tuple[str, ...]:
         """The decoders that may look in the experiment's bank: whose models embed."""
@@ -311,6 +339,7 @@ class Session:
         for worker in self._processes:
             worker.watch()
         self._gather()
+        self._watch_renderer()
         self._watch_window()
         if time.monotonic() - self._status_at >= STATUS_SECONDS:
             self._write_status()
@@ -439,6 +468,7 @@ class Session:
             "gaps": self._n_gaps(),
             "last_sample_time": acquisition.last_time if acquisition else None,
             "recording": recording_status(recorder),
+            "renderer": None if self._renderer is None else self._renderer.status(),
             "decoders": {
                 name: decoder_status(self.experiment.decoder(name), worker, self._tallies[name], self.experiment)
                 for name, worker in self._workers.items()
