@@ -62,7 +62,8 @@ def retrieval_differs(before: Retrieved | None, now: Retrieved | None, tolerance
         was, here = np.asarray(getattr(before, name)), np.asarray(getattr(now, name))
         near = was.shape == here.shape and bool(np.allclose(was, here, rtol=0.0, atol=tolerance, equal_nan=True))
         if not near:
-            return f"window {before.start} to {before.stop}: {name} found was {was.tolist()!r} live, is {here.tolist()!r} now"
+            where = f"window {before.start} to {before.stop}"
+            return f"{where}: {name} found was {was.tolist()!r} live, is {here.tolist()!r} now"
     return None
 
 

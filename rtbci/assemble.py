@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rtbci import model as models
@@ -301,16 +303,19 @@ def open_bank(
     return index
 
 
-def retrieve_in(experiment: Experiment, config: DecoderConfig, model: Model, index: Index, pipeline: Pipeline) -> None:
-    """Let ``pipeline`` look in a bank for what was seen."""
+def retrieve_in(
+    experiment: Experiment, index: Index, pipeline: Pipeline, rest: NDArray[np.float64] | None = None
+) -> None:
+    """Let ``pipeline`` look in a bank for what was seen; ``rest`` is what its decoder's model knows of rest."""
     from rtbci.bank.retriever import Retriever
 
-    assert isinstance(model.decoder, Embeds)
+    decoder: object = pipeline.decoder
+    assert isinstance(decoder, Embeds)
     settings = experiment.bank or BankConfig(index.bank.path)
     pipeline.retrieve_with(
         Retriever(
             index,
-            model.decoder,
+            decoder,
             experiment.classes,
             length=pipeline.length,
             rate=pipeline.info.rate,
@@ -318,7 +323,7 @@ def retrieve_in(experiment: Experiment, config: DecoderConfig, model: Model, ind
             hop=pipeline.hop,
             time_constant=experiment.evidence.time_constant,
             threshold=experiment.evidence.threshold,
-            rest=model.rest,
+            rest=rest,
             top=settings.top,
             average=settings.average,
             false_alarms=settings.false_alarms,

@@ -180,7 +180,7 @@ class Decider:
             calibrated=self._fitted.model.calibrated,
         )
         if self._index is not None:
-            assemble.retrieve_in(self._experiment, self.config, self._fitted.model, self._index, pipeline)
+            assemble.retrieve_in(self._experiment, self._index, pipeline, self._fitted.model.rest)
         if newest is not None:
             pipeline.forget_before(newest.start, newest.skipped)
         # all markers of the session are heard again
@@ -245,10 +245,12 @@ class Decider:
         if self._retrieved is None:
             assert self._index is not None
             path, bank = self._run.retrieved(self.name), self._index.bank
+            sizes = len(first.items), len(first.embedding), len(bank.items)
             if path.exists():
                 self._retrieved = RetrievedRing.attach(path)
-            else:
-                sizes = len(first.items), len(first.embedding), len(bank.items)
+            if (
+                self._retrieved is None or self._retrieved.sizes != sizes
+            ):  # the bank was replaced while a worker was away
                 self._retrieved = RetrievedRing.create(path, *sizes, bank.path)
         return self._retrieved
 

@@ -1,4 +1,4 @@
-"""A picture that a renderer drew, as it travels: one file that is replaced, so that a reader sees the newest or the one before."""
+"""A picture that a renderer drew, as it travels: one file that is replaced, so that readers see the newest or the last."""
 
 from __future__ import annotations
 

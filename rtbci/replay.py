@@ -25,7 +25,7 @@ from rtbci.pipeline import Pipeline
 from rtbci.report import DecoderTally
 from rtbci.training import Progress, source_of
 from rtbci.trials import Trial
-from rtbci.types import Decision, Marker, Samples, StreamInfo, Times, Window
+from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
 
 Decided = Callable[[str, Decision], None]
 LARGEST_READ = 1 << 20
@@ -167,7 +167,7 @@ def _look_in(bank: Path | None, experiment: Experiment, model: Model, pipeline: 
     index = assemble.open_bank(experiment, config, model.decoder, bank)
     if index is None:
         return [] if bank is None else [f"{model.name}: gives no embeddings, so nothing is looked for in {bank}"]
-    assemble.retrieve_in(experiment, config, model, index, pipeline)
+    assemble.retrieve_in(experiment, index, pipeline, model.rest)
     return []
 
 

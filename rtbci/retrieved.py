@@ -94,6 +94,11 @@ class RetrievedRing:
         return cls(Ring.attach(path))
 
     @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Candidates of each retrieval, dimensions of an embedding, items of the bank."""
+        return self.k, int(self.ring.meta["n_dims"]), self.n_items
+
+    @property
     def bank(self) -> Path:
         """The bank's folder."""
         return Path(self.ring.meta["bank"])

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from rtbci.training_run import TrainingRun
 from rtbci.training_set import Piece, Progress, collect, source_of
 from rtbci.types import Window
 from rtbci.weights import kind_of
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
 
 __all__ = [
     "Gathered",
@@ -186,13 +189,14 @@ def fit(
 
 
 def rest_for(
-    experiment: Experiment, config: DecoderConfig, decoder: Decoder, data: Calibration, run: TrainingRun
+    experiment: Experiment,
+    config: DecoderConfig,
+    decoder: Decoder,
+    data: Calibration,
+    run: TrainingRun,
+    index: Index | None,
 ) -> NDArray[np.float64] | None:
-    """How sure the fitted ``decoder`` is of rest, where the experiment has a bank that it looks in: (n,) float64.
-
-    Raises ConfigError where the bank is of another space.
-    """
-    index = assemble.open_bank(experiment, config, decoder)
+    """How sure the fitted ``decoder`` is of rest, where it looks in the experiment's bank: (n,) float64."""
     if index is None or experiment.bank is None:
         return None
     from rtbci.bank.rest import rest_of
@@ -266,7 +270,7 @@ def train(
         if not options.resume and options.rank == 0:
             shutil.rmtree(scratch / config.name, ignore_errors=True)
         fit(experiment, config, decoder, data, run)
-        rest = rest_for(experiment, config, decoder, data, run)
+        rest = rest_for(experiment, config, decoder, data, run, assemble.open_bank(experiment, config, decoder))
         fitted[config.name] = models.make(
             config,
             decoder,

@@ -196,7 +196,7 @@ class _Again:
                 calibrated=model.calibrated,
             )
             if (index := assemble.open_bank(self.experiment, self.config, model.decoder)) is not None:
-                assemble.retrieve_in(self.experiment, self.config, model, index, pipeline)
+                assemble.retrieve_in(self.experiment, index, pipeline, model.rest)
             pipeline.go_on_adapting(adapted, self.order)
             tolerance = self._tolerance(begun, model.decoder, verdict)
             agreement = Agreement(tolerance, pipeline.evidence) if tolerance else None

@@ -66,7 +66,7 @@ def warm_up(
         experiment, config, noise, info, model.decoder, fitted.channels, calibrated=model.calibrated
     )
     if index is not None:
-        assemble.retrieve_in(experiment, config, model, index, pipeline)
+        assemble.retrieve_in(experiment, index, pipeline, model.rest)
     decided = 0
     last: Window | None = None
     try:

@@ -112,7 +112,7 @@ class PictureStatistics:
                 f"arrays {', '.join(sorted(arrays)) or 'of no name'}; mean, projection, version would be right"
             )
         mean, projection, version = (np.asarray(arrays[name]) for name in ("mean", "projection", "version"))
-        if version.shape or version.dtype.kind not in "iu" or version != VERSION:
+        if version.size != 1 or version.dtype.kind not in "iu" or version.item() != VERSION:
             raise BankError(f"features of version {version.tolist()}; this rtbci has {VERSION}: build the bank again")
         if (
             mean.shape != (N_FEATURES,)

@@ -201,10 +201,20 @@ class Retriever:
             whole = i == n - 1
             if item is not None:
                 scores = self._index.items.scores(direction)
-                found.append(_found(time, label, "item", scores, item, seconds, whole=whole))
+                claimed = self._claimed(embedding, evidence, scores) if whole else -1
+                found.append(_found(time, label, "item", scores, item, seconds, whole=whole, claimed=claimed))
             if whole:
                 found += self._centre(time, label, direction, seconds)
         return found
+
+    def _claimed(self, newest: Floats, evidence: NDArray[np.float64], scores: Floats) -> int:
+        """The item that is claimed after a trial's last window, or -1: as `retrieve` claims one."""
+        scale = float(self._decoder.item_scale)
+        best, length = int(_best(scores, 1)[0]), float(np.sqrt(np.sum(evidence * evidence)))
+        rest = self._p_value(surety(self._index.items.scores(newest), scale))
+        if not math.isnan(rest):
+            return best if rest <= self._alarms else -1
+        return best if math.exp(surety(scores, length)) > self._threshold else -1
 
     def _add(self, new: NDArray[np.float64], fresh: int) -> NDArray[np.float64]:
         self._evidence = self._grown(self._evidence, new, fresh)

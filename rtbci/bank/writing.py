@@ -65,7 +65,8 @@ def write(
     if arrays:
         from safetensors.numpy import save_file
 
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / LEARNT)
+        # copied with np.array: ascontiguousarray would give a scalar an axis
+        save_file({name: np.array(array, order="C") for name, array in arrays.items()}, folder / LEARNT)
         names.append(LEARNT)
     manifest = {
         "format": FORMAT,

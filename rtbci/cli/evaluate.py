@@ -127,6 +127,9 @@ def as_text(result: dict[str, Any]) -> str:
                 f"{_number(one['flattering']['window_accuracy'])} (honestly {_number(one['window_accuracy'])}), trials "
                 f"{_number(one['flattering']['trial_accuracy'])}"
             )
+    from rtbci.evaluation import retrieved
+
+    lines += retrieved.as_text(result["summary"])
     lines += ["", f"report     {result['report']}"]
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.naming import by_name
+from rtbci.retrieved import Found
 from rtbci.trials import Trial
 
 
@@ -78,6 +80,7 @@ class Stretch:
     trials : the part's trials, in order; their ``begin`` and ``end`` are seconds from the part's begin in ``spans``.
     spans : (n_trials, 2) float64, first and last instant of each trial, seconds from the part's begin.
     cues : (n_trials,) float64, instant of each trial's marker, seconds from the part's begin.
+    found : at which ranks in a bank stood what the trials showed, where one was searched.
     """
 
     recording: str
@@ -91,6 +94,7 @@ class Stretch:
     spans: NDArray[np.float64]
     cues: NDArray[np.float64]
     began: float = 0.0
+    found: tuple[Found, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Outcome:
     stretches : one for each test part.
     shuffled : (n_shuffles, n_trials) int64: what the same decoder answered when it was trained on shuffled labels, for each
         trial of ``stretches`` in order.
+    control_top1 : by kind of candidates, the top-1 accuracy of each shuffle in the bank.
     time_only : (n_trials,) int64: answers of a control that knows only when a trial comes; -1 where it was not asked (idle).
     """
 
@@ -125,6 +130,12 @@ class Outcome:
     replay_seconds: float = 0.0
     decisions_sha256: str = ""
     notes: tuple[str, ...] = ()
+    control_top1: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """What all stretches found, in order."""
+        return tuple(one for stretch in self.stretches for one in stretch.found)
 
     @property
     def trials(self) -> tuple[Trial, ...]:

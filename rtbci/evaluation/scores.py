@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci import metrics
+from rtbci.evaluation import retrieved
 from rtbci.evaluation.nouns import Outcome, Stretch
 from rtbci.evaluation.statistics import bootstrap_ci, permutation_test
 from rtbci.report import answers, guessing_level, posteriors, truths
@@ -103,6 +104,7 @@ def _scores(own: Sequence[Outcome], seed: int) -> Scores:
         "coverage_at_10_percent_error": None if posterior is None else metrics.coverage_at_error(posterior, truth, 0.1),
         "calibration_error": None if posterior is None else metrics.calibration_error(posterior, truth),
         "confusion": metrics.confusion(truth, answer, n_classes).tolist(),
+        **retrieved.scores(own),
     }
 
 

@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 
 from rtbci import config, plugins
 from rtbci.argument_files import contents_of
+from rtbci.bank import Bank
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, RtbciError
 from rtbci.evaluation.nouns import Outcome, Part, Stretch
 from rtbci.evaluation.task import Claim, Task
 from rtbci.recording.session_folder import replace_text
+from rtbci.retrieved import Found
 from rtbci.trials import Trial
 
 ARRAYS = ("time", "log_probs", "evidence", "answer", "truth", "spans", "cues")
@@ -73,9 +75,17 @@ def _of_experiment(experiment: Experiment, chosen: DecoderConfig) -> dict[str, A
         "classes": {name: list(labels) for name, labels in experiment.classes.items()},
         "trial": asdict(experiment.trial),
         "evidence": asdict(experiment.evidence),
+        **_of_bank(experiment),
         "markers": asdict(experiment.markers),
         "code": [code_of("rtbci"), *(_plugin_code(use, kind, experiment.base) for kind, use in _uses(chosen))],
     }
+
+
+def _of_bank(experiment: Experiment) -> dict[str, Any]:
+    """The bank that is searched, and how."""
+    if experiment.bank is None:
+        return {}
+    return {"bank": [asdict(experiment.bank), Bank.open(experiment.resolve(experiment.bank.path)).entry()["sha256"]]}
 
 
 def _hash(what: Mapping[str, Any]) -> str:
@@ -169,6 +179,7 @@ def _about(outcome: Outcome) -> dict[str, Any]:
             "seconds": stretch.seconds,
             "began": stretch.began,
             "trials": [trial.as_json() for trial in stretch.trials],
+            "found": [found.as_json() for found in stretch.found],
         }
         for stretch in outcome.stretches
     ]
@@ -179,6 +190,7 @@ def _outcome(about: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Outco
     stretches: Sequence[dict[str, Any]] = about.pop("stretches")
     about["classes"] = tuple(about["classes"])
     about["notes"] = tuple(about["notes"])
+    about["control_top1"] = {kind: tuple(tops) for kind, tops in about["control_top1"].items()}
     return Outcome(
         **about,
         stretches=tuple(
@@ -187,6 +199,7 @@ def _outcome(about: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Outco
                 seconds=stretch["seconds"],
                 began=stretch["began"],
                 trials=tuple(Trial.from_json(trial) for trial in stretch["trials"]),
+                found=tuple(Found.from_json(found) for found in stretch["found"]),
                 **{name: arrays[f"{name}_{k}"] for name in ARRAYS},
             )
             for k, stretch in enumerate(stretches)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from rtbci.trials import Gathered, Trial, answer
 from rtbci.truth import Truth, stretches
 from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
 
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
+
 ROWS = 8192
 """Samples that are taken at a time: no decision depends on it."""
 
@@ -31,7 +35,8 @@ ROWS = 8192
 class OnePart:
     """A fitted decoder, the stream it was fitted on, what its transforms begin with, and the piece that it is to decide.
 
-    ``batched`` is as for `rtbci.pipeline.Pipeline`.
+    ``batched`` is as for `rtbci.pipeline.Pipeline`; ``index`` what is searched for what was seen, and ``rest`` what is known
+    of rest (`rtbci.bank.rest`).
     """
 
     decoder: Decoder
@@ -39,6 +44,8 @@ class OnePart:
     calibrated: Calibrated
     piece: Piece
     batched: bool = False
+    index: Index | None = None
+    rest: NDArray[np.float64] | None = None
 
 
 class _Until:
@@ -92,6 +99,8 @@ def decide(experiment: Experiment, chosen: DecoderConfig, one: OnePart, digest: 
             subject=one.piece.whose[0],
             batched=one.batched,
         )
+        if one.index is not None:
+            assemble.retrieve_in(experiment, one.index, pipeline, one.rest)
         begin = -(-one.piece.start * round(pipeline.info.rate * 1e6) // round(pipeline.source_rate * 1e6))
         if begin:
             pipeline.forget_before(begin - 1, 0)
@@ -101,8 +110,11 @@ def decide(experiment: Experiment, chosen: DecoderConfig, one: OnePart, digest: 
             digest.add(decision)
             decisions.append(decision)
 
-        trials = run(pipeline, DecoderTally(tuple(experiment.classes)), decided)
-        return _with_truth(experiment, pipeline, decisions, [t for t in trials if t.begin >= begin], begin, one.piece)
+        tally = DecoderTally(tuple(experiment.classes))
+        trials = [trial for trial in run(pipeline, tally, decided) if trial.begin >= begin]
+        there = {trial.time for trial in trials}
+        found = tuple(one for one in tally.found if one.time in there)
+        return replace(_with_truth(experiment, pipeline, decisions, trials, begin, one.piece), found=found)
     finally:
         source.close()
 

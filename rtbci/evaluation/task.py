@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from rtbci.config import DecoderConfig, Experiment
 from rtbci.devices import tolerance_of
 from rtbci.evaluation import controls
 from rtbci.evaluation.nouns import Fold, Outcome, Part, Recorded, Stretch
+from rtbci.evaluation.retrieved import top1_by_kind
 from rtbci.evaluation.stretch import OnePart, decide
 from rtbci.interfaces import Decoder, Saves
 from rtbci.replay import in_batches
@@ -28,6 +30,9 @@ from rtbci.report import DecisionHash
 from rtbci.training import Gathered
 from rtbci.training_run import TrainingRun
 from rtbci.training_set import Piece
+
+if TYPE_CHECKING:
+    from rtbci.bank.retriever import Index
 
 Progress = Callable[[str], None]
 
@@ -89,9 +94,11 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
     training.fit(experiment, chosen, decoder, data, TrainingRun(say=lambda text: progress(f"{task.name} {text}")))
     fitted = time.perf_counter()
     digest = DecisionHash()
-    stretches = _decide(experiment, chosen, decoder, gathered, task, digest)
+    index = assemble.open_bank(experiment, chosen, decoder)
+    stretches = _decide(experiment, chosen, decoder, gathered, task, digest, index)
     done = time.perf_counter()
     progress(f"{task.name}: controls")
+    shuffled, control_top1 = _shuffled(experiment, chosen, gathered, task, index)
     return Outcome(
         decoder=chosen.name,
         subject=task.fold.subject,
@@ -103,7 +110,8 @@ def run(task: Task, progress: Progress = lambda text: None) -> Outcome:
         window=chosen.window,
         hop=chosen.hop,
         stretches=stretches,
-        shuffled=_shuffled(experiment, chosen, gathered, task),
+        shuffled=shuffled,
+        control_top1=control_top1,
         time_only=_time_only(data, stretches, task, experiment.idle),
         train_windows=len(data.labels),
         train_trials=len(data.moments),
@@ -126,31 +134,40 @@ def _decide(
     gathered: Gathered,
     task: Task,
     digest: DecisionHash,
+    index: Index | None,
 ) -> tuple[Stretch, ...]:
     signature = models.signature_of(gathered.data.picked)
     learnt = dict(decoder.arrays()) if isinstance(decoder, Saves) else None
+    rest = training.rest_for(experiment, chosen, decoder, gathered.data, TrainingRun(), index)
     stretches = []
     for part in task.fold.test:
         if learnt is not None:  # as a session does: each begins with the model, whatever another one has adapted
             decoder = assemble.make_decoder(experiment, chosen)
             assert isinstance(decoder, Saves)
             decoder.restore({name: np.array(array) for name, array in learnt.items()})
-        one = OnePart(decoder, signature, gathered.calibrated, _piece(part), task.batched)
+        one = OnePart(decoder, signature, gathered.calibrated, _piece(part), task.batched, index, rest)
         stretches.append(decide(experiment, chosen, one, digest))
     return tuple(stretches)
 
 
-def _shuffled(experiment: Experiment, chosen: DecoderConfig, gathered: Gathered, task: Task) -> NDArray[np.int64]:
-    """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing (labels leak)."""
+def _shuffled(
+    experiment: Experiment, chosen: DecoderConfig, gathered: Gathered, task: Task, index: Index | None
+) -> tuple[NDArray[np.int64], dict[str, tuple[float, ...]]]:
+    """Answers (n_shuffles, n_trials) of the same decoder trained on shuffled labels; it adapts to nothing (labels leak).
+
+    And, by kind of candidates, its top-1 accuracy in the bank in each shuffle.
+    """
     frozen, data = replace(chosen, adapt=False), gathered.data
-    rows = []
+    rows, tops = [], dict[str, tuple[float, ...]]()
     for k in range(task.shuffles):
         order = controls.shuffled_order(len(data.moments), task.seed + k)
         decoder = assemble.make_decoder(experiment, chosen)
         training.fit(experiment, frozen, decoder, data.reassigned(order))
-        stretches = _decide(experiment, frozen, decoder, gathered, task, DecisionHash())
+        stretches = _decide(experiment, frozen, decoder, gathered, task, DecisionHash(), index)
         rows.append([trial.answer for stretch in stretches for trial in stretch.trials])
-    return np.array(rows, np.int64).reshape(len(rows), -1)
+        for kind, top in top1_by_kind([one for stretch in stretches for one in stretch.found]).items():
+            tops[kind] = (*tops.get(kind, ()), top)
+    return np.array(rows, np.int64).reshape(len(rows), -1), tops
 
 
 def _time_only(data: Calibration, stretches: Sequence[Stretch], task: Task, idle: int | None) -> NDArray[np.int64]:

@@ -278,3 +278,18 @@ def test_of_equal_cosines_the_lower_number_comes_first_and_the_truth_last(tmp_pa
     found, judged = retriever(same, top=2).retrieve(window(z, 0, same.bank.items[0].id), z)
     assert found.items.tolist() == [0, 1]
     assert found.rank == 3 and judged[0].best == -1
+
+
+def test_of_a_trial_of_windows_that_slide_the_last_one_claims(index):
+    own = index.bank.embeddings[7].astype(np.float32)
+    items = tuple((own, 5) for _ in range(4))
+    trial = Gathered(Marker(2.0, index.bank.items[7].id), 0, 200, 200, 235, items)
+    sure = surety(index.items.scores(own), 5.0)
+
+    def claims(**more) -> list[int]:
+        return [one.claimed for one in retriever(index, hop=5, **more).judge(trial) if one.kind == "item"]
+
+    assert claims(rest=np.full(99, sure - 1.0)) == [-1, -1, -1, 7]
+    assert claims(rest=np.full(99, sure)) == [-1] * 4
+    assert claims(threshold=0.1) == [-1, -1, -1, 7]
+    assert claims(threshold=0.999) == [-1] * 4

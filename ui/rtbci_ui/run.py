@@ -2,7 +2,8 @@
 
 Attaching happens piece by piece, because the pieces appear one after the other::
 
-    status.json ─► stream.json and raw.ring ─► markers.jsonl ─► NAME.ring of each decoder ─► (folder gone)
+    status.json ─► stream.json and raw.ring ─► markers.jsonl ─► NAME.ring of each decoder
+      ─► NAME.retrieved.ring of those that look in a bank ─► (folder gone)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rtbci.errors import RecordingError, RtbciError
 from rtbci.ring import Ring
@@ -18,6 +20,7 @@ from rtbci.runfolder import DecisionRing, MarkerReader, RunFolder, read_json
 from rtbci.types import Marker, StreamInfo
 from rtbci_ui.banner import Banner, alive, banner
 from rtbci_ui.feed import DecisionFeed
+from rtbci_ui.retrieval_feed import RetrievalFeed
 from rtbci_ui.status import STALE_SECONDS, Status, read_status
 
 STATUS_SECONDS = 0.1
@@ -36,6 +39,7 @@ class Run:
     info, ring : the stream and its samples, or None before they are there.
     markers : the newest 4096 markers, in order of arrival.
     feeds : decisions by decoder name.
+    retrievals : what was found in a bank, by decoder name; decoders without embeddings are not among them.
     there : whether the run folder exists.
     problem : the last thing that could not be read, or "".
     """
@@ -48,6 +52,7 @@ class Run:
         self.ring: Ring | None = None
         self.markers: list[Marker] = []
         self.feeds: dict[str, DecisionFeed] = {}
+        self.retrievals: dict[str, RetrievalFeed] = {}
         self.there = path.is_dir()
         self.problem = ""
         self._failing_since: float | None = None
@@ -55,6 +60,7 @@ class Run:
         self._reader = MarkerReader(self.folder.markers)
         self._looked = -1.0
         self._alive: bool | None = None
+        self._renderer: dict[str, Any] | None = None
 
     def now(self) -> float:
         """The time on the source's clock, in seconds; it stands still once the session has ended."""
@@ -68,6 +74,8 @@ class Run:
         del self.markers[:-MARKERS]
         for feed in self.feeds.values():
             feed.refresh()
+        for retrieval in self.retrievals.values():
+            retrieval.refresh()
         now = self.monotonic()
         if now - self._looked < STATUS_SECONDS:
             return
@@ -90,6 +98,7 @@ class Run:
         fields = read_json(self.folder.status)
         if fields is not None:
             self.status = read_status(fields)
+            self._renderer = fields.get("renderer")
         if self.info is None and self.folder.stream.exists() and self.folder.raw.exists():
             info, self._offset = self.folder.read_stream()
             ring = Ring.attach(self.folder.raw)
@@ -107,6 +116,20 @@ class Run:
                 )
         silent = self.status.age(self.monotonic()) > STALE_SECONDS
         self._alive = alive(self.status.pid) if silent else None
+        self._look_at_banks(self.status)
+
+    def _look_at_banks(self, status: Status) -> None:
+        for decoder in status.decoders:
+            name = decoder.name
+            if name not in self.retrievals and self.folder.retrieved(name).exists():
+                self.retrievals[name] = RetrievalFeed(name, self.folder)
+                self.retrievals[name].markers = self.markers
+            if name in self.retrievals:
+                self.retrievals[name].trial = decoder.trial
+                self.retrievals[name].hear(self._renderer)
+                if name in self.feeds:
+                    self.retrievals[name].patience = self.feeds[name].patience
+                self.retrievals[name].look()
 
     def _hear_the_end(self) -> None:
         """A session that ended well says so in its session folder; its run folder goes before every window has looked."""
@@ -149,5 +172,7 @@ class Run:
         self._reader.close()
         for feed in self.feeds.values():
             feed.ring.close()
+        for retrieval in self.retrievals.values():
+            retrieval.close()
         if self.ring is not None:
             self.ring.close()

@@ -31,6 +31,8 @@ SHORTCUTS = (
     Shortcut("Traces", "Next channels", "next_channels", ("PgDown",), "Page Down"),
     Shortcut("Traces", "All channels at once", "all_channels", ("0",), "0"),
     Shortcut("Traces", "Freeze", "freeze", ("Space",), "Space"),
+    Shortcut("Images", "Traces or decoded images", "images", ("I",), "I"),
+    Shortcut("Images", "Decoded images alone, full screen", "images_alone", ("F11", "Shift+I"), "F11  or Shift+I"),
     Shortcut("Decoder", "Next decoder", "next_decoder", ("D",), "D"),
     Shortcut("Decoder", "Restart this decoder…", "restart_decoder", ("Ctrl+R",), "Ctrl+R"),
     Shortcut("Help", "Shortcuts", "help", ("H", "F1"), "H"),

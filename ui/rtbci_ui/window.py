@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QStackedWidget,
+    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -36,6 +37,7 @@ from rtbci_ui.views.bars import BarsView
 from rtbci_ui.views.facts import FactsView
 from rtbci_ui.views.header import HeaderView
 from rtbci_ui.views.help import HelpView
+from rtbci_ui.views.images import ImagesView, ImagesWindow
 from rtbci_ui.views.minute import MinuteView
 from rtbci_ui.views.traces import TraceView
 
@@ -57,6 +59,8 @@ class MainWindow(QMainWindow):
         self.run = run
         self.commands = Commands(run.folder, how)
         self.traces: TraceView | None = None
+        self.images_view: ImagesView | None = None
+        self.images_window: ImagesWindow | None = None
         self.cards: dict[str, BarsView] = {}
         self.selected = ""
         self._due = dict.fromkeys(_SLOW, 0.0)
@@ -85,9 +89,19 @@ class MainWindow(QMainWindow):
         self.waiting.setStyleSheet(f"color: {theme.DIM}; background: {theme.PANEL}")
         self.stage = QStackedWidget()
         self.stage.addWidget(self.waiting)
+        self.tabs = QTabBar()
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        for text in ("Traces", "Images"):
+            self.tabs.addTab(text)
+        self.tabs.setToolTip("I switches; F11 shows images alone on the whole screen")
+        self.tabs.currentChanged.connect(self._show_tab)
+        self.tabs.hide()  # until a decoder looks in a bank
         self.state = FactsView((1.0, 1.0, 1.55), 4)
         left = QVBoxLayout()
         left.setSpacing(6)
+        left.addWidget(self.tabs)
         left.addWidget(self.stage, 1)
         left.addWidget(self.state)
 
@@ -178,13 +192,15 @@ class MainWindow(QMainWindow):
         if self.traces is None and self.run.ring is not None and self.run.info is not None:
             self.traces = TraceView(self.run.ring, self.run.info, self.run.markers, self._trace_time)
             self.stage.addWidget(self.traces)
-            self.stage.setCurrentWidget(self.traces)
+            self._show_tab(self.tabs.currentIndex())
         if self._is_due("status", clock):
             self._refresh_status(clock)
         if self.traces is not None:
             self.traces.refresh()
         for card in self.cards.values():
             card.refresh()
+        for view in self._image_views():
+            view.refresh()
         self.age.refresh()
         if self._is_due("minute", clock):
             self.minute.refresh()
@@ -223,6 +239,7 @@ class MainWindow(QMainWindow):
             self.close()  # the session that opened this window waits for it; one that was opened by hand stays
         self.setWindowTitle(f"{status.name or 'rtbci'} – {status.state} – rtbci")
         self._show_decoders(status, stale_for)
+        self._show_images(status.state == "ended", stale_for)
         about = facts.stream_facts(status)
         self.state.say([about[:4], about[4:], facts.recording_facts(status)], stale_for)
         if self.traces is not None:
@@ -256,6 +273,27 @@ class MainWindow(QMainWindow):
         self.age.look_at(feed)
         if chosen is not None:
             self._say_decoder(chosen, stale_for)
+
+    def _show_images(self, ended: bool, stale_for: float | None) -> None:
+        """Make the place for images when the first decoder looks in a bank; let views look at the selected decoder."""
+        if self.images_view is None and self.run.retrievals:
+            self.images_view = ImagesView(None, self.run.now)
+            self.stage.addWidget(self.images_view)
+            self.tabs.show()
+        for view in (self.images_view, self.images_window.view if self.images_window is not None else None):
+            if view is not None:
+                view.look_at(self.run.retrievals.get(self.selected))
+                view.know(ended, stale_for)
+
+    def _image_views(self) -> list[ImagesView]:
+        """Those that can be seen."""
+        views = (self.images_view, self.images_window.view if self.images_window is not None else None)
+        return [view for view in views if view is not None and view.isVisible()]
+
+    def _show_tab(self, index: int) -> None:
+        wanted = self.images_view if index == 1 else self.traces
+        self.stage.setCurrentWidget(wanted or self.waiting)
+        self.state.setVisible(index == 0)  # pictures need the place; the header says what is urgent of it
 
     def _fit_cards(self) -> None:
         """Give the cards what they need, and at most half of the height: beyond that they scroll."""
@@ -358,6 +396,27 @@ class MainWindow(QMainWindow):
         if names:
             self.select(names[(names.index(self.selected) + 1) % len(names)])
 
+    def images(self) -> None:
+        """Show decoded images in place of the traces, or the traces again."""
+        if self.images_view is None:
+            self.say("no decoder looks in a bank: there are no images")
+            return
+        self.tabs.setCurrentIndex(1 - self.tabs.currentIndex())
+
+    def images_alone(self) -> None:
+        """Show decoded images alone on the whole screen, or no more."""
+        if self.images_view is None:
+            self.say("no decoder looks in a bank: there are no images")
+            return
+        if self.images_window is None:
+            self.images_window = ImagesWindow(self.run.now)
+        if self.images_window.isVisible():
+            self.images_window.close()
+            return
+        self.images_window.view.look_at(self.run.retrievals.get(self.selected))
+        self.images_window.showFullScreen()
+        self._due = dict.fromkeys(_SLOW, 0.0)
+
     def help(self) -> None:
         """Show or hide the shortcuts."""
         self.help_view.toggle()
@@ -416,6 +475,8 @@ class MainWindow(QMainWindow):
         """Close the window only: the session goes on."""
         self._timer.stop()
         self.commands.close()
+        if self.images_window is not None:
+            self.images_window.close()
         status = self.run.status
         goes_on = status is not None and status.state != "ended" and self.run.stale_for is None
         if status is not None and goes_on and status.pid != os.getppid():  # a session that is our parent says so itself
