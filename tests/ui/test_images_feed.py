@@ -96,15 +96,6 @@ def test_of_a_window_that_slides_the_trial_in_which_it_ends_tells(fake, bank):
     assert words.rank(0, 12) == "not among these"
 
 
-def test_of_trials_of_windows_that_slide_it_is_not_known_what_was_claimed(fake):
-    fake.find([3, 1, 2, 0, 4], [0.2] * 5, time=10.0)
-    fake.tell(9.0, 2, 2, 1)
-    feed = feed_of(fake)
-    assert not feed.session.trials[0].abstained
-    assert words.outcome(feed.session.trials[0]) == "hit"
-    assert words.claims(feed.session) == ""
-
-
 def test_a_renderer_that_was_killed_is_known_from_the_session(fake):
     fake.say(state="live", problem=None, drawn=4, overtaken=1)
     feed = feed_of(fake)

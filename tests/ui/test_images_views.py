@@ -270,7 +270,7 @@ class TestRendered:
         assert view.lines() == [
             f"shown then: {bank.items[7].id}",
             "by prior, took 800 ms",
-            "“a red square”",
+            "nearest caption: “a red square”",
             "renderer live, 3 drawn, 2 overtaken",
         ]
         assert reddish(pixels(view)) > 3000

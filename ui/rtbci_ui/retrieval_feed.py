@@ -78,7 +78,6 @@ class RetrievalFeed:
         """Take in what is new in the ring and among the trials."""
         if self.ring is not None and self.ring.count != self._seen:
             self._follow(self.ring)
-        self.session.claims_known = self.newest is None or not self.slides
         fresh = self._found.new()
         if self._found.began_anew:
             self.session = Session()

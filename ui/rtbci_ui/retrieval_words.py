@@ -57,9 +57,7 @@ def presentations(tally: Tally) -> str:
 
 
 def claims(session: Session) -> str:
-    """How often something was claimed, and rightly; "" where that is not known."""
-    if not session.claims_known:
-        return ""
+    """How often something was claimed, and rightly."""
     made, right = session.claims()
     return f"{wording.count(made)} claim{'s' if made != 1 else ''}, {wording.count(right)} right"
 
@@ -126,7 +124,7 @@ def drawing(picture: Rendered | None, renderer: Mapping[str, Any]) -> list[str]:
     if picture is not None:
         said.append(f"by {picture.renderer}, took {wording.age_ms(picture.ready_time - picture.asked_time)}")
         if picture.caption:
-            said.append(f"“{picture.caption}”")
+            said.append(f"nearest caption: “{picture.caption}”")
     state = str(renderer.get("state") or "")
     drawn = renderer.get("drawn", picture.number if picture else None)
     overtaken = renderer.get("overtaken", picture.overtaken if picture else None)

@@ -20,7 +20,7 @@ class Trial:
     truth, best : items of the bank; ``best`` is -1 where several share the first place.
     rank : of the truth among ``candidates``, with all ``repeats`` that were averaged.
     rank_alone : the same by this presentation alone, 0 where that is not known.
-    claimed : the item that was claimed, -1 where rtbci abstained, None where that is not known of a trial.
+    claimed : the item that was claimed, -1 where rtbci abstained.
     """
 
     time: float
@@ -31,7 +31,7 @@ class Trial:
     candidates: int
     repeats: int = 1
     rank_alone: int = 0
-    claimed: int | None = None
+    claimed: int = -1
 
     @property
     def hit(self) -> bool:
@@ -89,14 +89,11 @@ class Session:
     ----------
     trials : one per marker, in the order in which they ended; single items.
     running : the newest line about single items, of a whole trial or of one so far.
-    claims_known : whether lines say what was claimed. Only those do whose windows are locked to markers: of windows that
-        slide each may claim something else.
     """
 
     def __init__(self) -> None:
         self.trials: list[Trial] = []
         self.running: Found | None = None
-        self.claims_known = True
         self._tallies: dict[tuple[Kind, bool], Tally] = {}
         self._places: dict[tuple[float, str], int] = {}
         self._seen: set[tuple[float, str, Kind, bool]] = set()
@@ -119,7 +116,7 @@ class Session:
 
     def claims(self) -> tuple[int, int]:
         """In how many trials something was claimed, and in how many of these what was shown."""
-        claimed = [trial for trial in self.trials if trial.claimed is not None and trial.claimed >= 0]
+        claimed = [trial for trial in self.trials if trial.claimed >= 0]
         return len(claimed), sum(trial.claimed == trial.truth for trial in claimed)
 
     def tallies(self) -> list[Tally]:
@@ -135,7 +132,7 @@ class Session:
             self.trials.append(
                 Trial(
                     found.time, found.label, found.truth, found.best, found.rank, found.candidates, found.averaged,
-                    alone, found.claimed if self.claims_known else None,
+                    alone, found.claimed,
                 )
             )  # fmt: skip
             return
