@@ -38,6 +38,7 @@ REAL_TIME = (
     "same_path/test_adaptive_transforms",
     "same_path/test_live_is_replay",
     "same_path/test_networks_live",
+    "same_path/test_retrieval_live",
 )
 
 
