@@ -24,26 +24,29 @@ from rtbci.config_file import names as listed
 from rtbci.errors import BankError, ConfigError, DecoderError, RtbciError, SourceError, TransformError
 from rtbci.plugin_arguments import checked
 
-Kind = Literal["decoders", "transforms", "sources", "embedders"]
-KINDS: tuple[Kind, ...] = ("decoders", "transforms", "sources", "embedders")
+Kind = Literal["decoders", "transforms", "sources", "embedders", "renderers"]
+KINDS: tuple[Kind, ...] = ("decoders", "transforms", "sources", "embedders", "renderers")
 
 _ONE: Mapping[str, str] = {
     "decoders": "decoder",
     "transforms": "transform",
     "sources": "source",
     "embedders": "embedder",
+    "renderers": "renderer",
 }
 _MUST: Mapping[str, tuple[str, ...]] = {
     "decoders": ("fit", "predict"),
     "transforms": ("start", "transform", "resume"),
     "sources": ("open", "read", "markers", "now", "close"),
     "embedders": ("embed",),
+    "renderers": ("prepare", "render"),
 }
 _ERROR: Mapping[str, type[RtbciError]] = {
     "decoders": DecoderError,
     "transforms": TransformError,
     "sources": SourceError,
     "embedders": BankError,
+    "renderers": BankError,
 }
 _ZOOS: Mapping[str, str] = {"decoders": "rtbci.zoos", "embedders": "rtbci.embedder_zoos"}
 _WAYS = 'an entry point\'s name, "package.module:Class" or "./file.py:Class"'
@@ -61,7 +64,7 @@ class Plugin:
 
 
 def names(kind: str) -> list[Plugin]:
-    """What is installed of ``kind`` ("decoders", "transforms", "sources" or "embedders"), by name; nothing is imported.
+    """What is installed of ``kind`` (one of `KINDS`), by name; nothing is imported.
 
     A name that two distributions offer is listed twice.
     """
@@ -90,7 +93,7 @@ def load(kind: str, use: str, base: Path | None = None) -> Callable[..., Any]:
 
     Parameters
     ----------
-    kind : "decoders", "transforms", "sources" or "embedders".
+    kind : one of `KINDS`.
     use : what stands in the experiment file.
     base : folder that a relative file starts from; the working folder where it is None.
 
@@ -245,7 +248,7 @@ def make(kind: str, use: str, args: Mapping[str, Any], base: Path | None, where:
 
     Parameters
     ----------
-    kind : "decoders", "transforms", "sources" or "embedders".
+    kind : one of `KINDS`.
     use, args : as in `rtbci.config.Component`.
     base : folder that relative paths start from; the working folder where it is None.
     where : what errors begin with: file and table, such as ``my.toml: [[decoder]] "riemann"``.

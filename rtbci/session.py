@@ -277,7 +277,9 @@ class Session:
             return
         name = settings.decoder or (retrieving[0] if retrieving else "")
         if name not in retrieving:
-            self._say(f"note: nothing is drawn: {f'decoder {name}' if name else 'no decoder'} gives embeddings of the bank")
+            self._say(
+                f"note: nothing is drawn: {f'decoder {name}' if name else 'no decoder'} gives embeddings of the bank"
+            )
             return
         assert self.run_folder is not None
         self._renderer = RenderProcess(self.run_folder, folder.path, name)

@@ -34,6 +34,7 @@ REAL_TIME = (
     "cli/test_run_and_verify",
     "devices/",
     "faults/",
+    "renderers/test_render_worker",
     "same_path/test_adaptation",
     "same_path/test_adaptive_transforms",
     "same_path/test_live_is_replay",

@@ -1,4 +1,4 @@
-"""The bundled recording is what its generator makes, and as hard to decode as its README says."""
+"""The bundled recordings are what their generator makes, and as hard to decode as their READMEs say."""
 
 import runpy
 from pathlib import Path
@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from rtbci import bundled, config
+from rtbci import bundled, config, training
+from rtbci.bank import Bank, drawing
 from rtbci.inspection import inspect
+from rtbci.replay import replay
 from rtbci.sources.file import load
+from rtbci.sources.viewer import Viewer
 
 GENERATE = Path(__file__).resolve().parent.parent / "replay_data" / "generate.py"
 
@@ -84,3 +87,89 @@ def test_the_demo_session_has_a_folder_of_its_own():
     assert list(first.iterdir()) == []
     first.rmdir()
     second.rmdir()
+
+
+@pytest.fixture(scope="module")
+def viewed():
+    return load(bundled.calibration(bundled.PICTURES))
+
+
+def test_the_seed_gives_the_viewers_recording_again(generate, viewed):
+    info, samples, markers = generate["simulate_viewer"](bundled.CALIBRATION_SEED, bundled.VIEWER_CALIBRATION_COUNT)
+    assert viewed.info.names == info.names == bundled.VIEWER_CHANNELS
+    assert viewed.info.rate == info.rate
+    np.testing.assert_allclose(viewed.samples, samples, rtol=0, atol=0.5 * generate["VIEWER_STEP"] + 1e-3)
+    assert [m.label for m in viewed.markers] == [m.label for m in markers]
+    np.testing.assert_allclose([m.time for m in viewed.markers], [m.time for m in markers], atol=1e-5)
+
+
+def test_the_viewers_recording_shows_160_pictures_three_times_and_is_small(viewed):
+    counts = inspect(bundled.calibration(bundled.PICTURES)).streams[1].markers
+    assert counts.pop("rest") == 24
+    assert counts == dict.fromkeys(bundled.calibration_pictures(), 3)
+    assert len(counts) == 160
+    assert len(viewed.samples) == 648 * 128
+    files = [file for file in bundled.folder(bundled.PICTURES).rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 7_500_000
+
+
+def test_the_bundled_bank_is_whole_and_of_pictures_that_the_seed_draws_again(generate):
+    from safetensors.numpy import load_file
+
+    from rtbci_vision import PictureStatistics
+
+    bank = Bank.open(bundled.pictures())
+    assert bank.damage() == ""
+    drawn = drawing.descriptions(generate["PICTURES"], generate["DRAWING_SEED"])
+    assert [(item.caption, item.category) for item in bank.items] == [(what.caption, what.place) for what in drawn]
+    assert len({(w.shape, w.colour, w.texture, w.number, w.place, w.ground) for w in drawn}) == 200
+    embedder = PictureStatistics()
+    arrays = load_file(bank.path / "embedder.safetensors")
+    embedder.restore({name: array.reshape(()) if name == "version" else array for name, array in arrays.items()})
+    assert embedder.space_id == bank.space_id
+    some = (0, 57, 111, 199)
+    again = [np.asarray(drawing.draw(drawn[k], generate["DRAWING_SEED"] * 1_000_003 + k)) for k in some]
+    # what is stored has 11 bits; other versions of Pillow may smooth an edge otherwise
+    assert np.all((embedder.embed(again) * bank.embeddings[list(some)]).sum(axis=1) > 0.999)
+
+
+def test_every_class_and_every_shape_was_calibrated_with_and_has_pictures_that_were_not():
+    bank, shown = Bank.open(bundled.pictures()), set(bundled.calibration_pictures())
+    for kind in (lambda item: item.category, lambda item: item.id.split("/")[0]):
+        for name in {kind(item) for item in bank.items}:
+            mine = {item.id for item in bank.items if kind(item) == name}
+            assert mine & shown
+            assert mine - shown
+
+
+@pytest.mark.slow
+def test_another_run_of_the_viewer_is_read_well_but_not_perfectly_and_one_without_responses_of_their_own_is_not(
+    generate, tmp_path
+):
+    experiment = config.load(bundled.write_demo_experiment(tmp_path, "x", bundled.PICTURES))
+    model = tmp_path / "m.rtbci"
+    training.train(experiment, [bundled.calibration(bundled.PICTURES)], model)
+    told = {}
+    for name, snr in (("seen", bundled.VIEWER_SNR), ("alike", 0.0)):
+        source = Viewer(
+            bundled.pictures(),
+            seed=5,
+            channels=bundled.VIEWER_CHANNELS,
+            rate=bundled.VIEWER_RATE,
+            pictures=100,
+            every=1.1,
+            snr=snr,
+            subject=bundled.VIEWER_SUBJECT,
+            speed=None,
+        )
+        path = tmp_path / f"{name}.edf"
+        path.write_bytes(generate["edf"](*generate["recorded"](source), generate["VIEWER_STEP"]))
+        told[name] = replay(experiment, model, path)["decoders"]
+    for decoder in experiment.decoders:
+        seen, alike = (told[name][decoder.name]["retrieval"] for name in ("seen", "alike"))
+        assert (seen["n"], seen["candidates"]) == (100, 200)
+        assert 0.33 <= seen["top1"] <= 0.7
+        assert seen["median_rank"] <= 3
+        assert seen["shuffled_top1"] < 0.05
+        assert alike["top1"] < 0.05
+        assert 70 <= alike["median_rank"] <= 130

@@ -9,10 +9,11 @@ import click
 from rtbci import __version__
 from rtbci.cli.again import recover, replay, verify
 from rtbci.cli.bank import bank
+from rtbci.cli.demo import demo, subject
 from rtbci.cli.evaluate import evaluate
 from rtbci.cli.federate import federate
 from rtbci.cli.image_metrics import image_metrics
-from rtbci.cli.live import attach, demo, edit, run_session, subject
+from rtbci.cli.live import attach, edit, run_session
 from rtbci.cli.look import info, plugins, streams
 from rtbci.cli.output import run_command
 from rtbci.cli.play import stream
@@ -33,7 +34,7 @@ def cli() -> None:
     """Decode EEG and MEG while they are recorded, and prove afterwards what was decoded.
 
     \b
-    See it work:       rtbci demo
+    See it work:       rtbci demo         rtbci demo images
     What is there:     rtbci streams      rtbci info FILE      rtbci plugins list
     A session:         rtbci train EXPERIMENT --recording FILE --out MODEL
                        rtbci run EXPERIMENT --model MODEL

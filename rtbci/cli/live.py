@@ -1,12 +1,10 @@
-"""Commands of a live session: demo, run, attach, edit; and the simulated subject of the demo."""
+"""Commands of a live session: run, attach, edit."""
 
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +59,7 @@ def _listener(headless: bool, as_json: bool) -> Listener:
     )
 
 
-def _window_problem() -> str | None:
+def window_problem() -> str | None:
     """Why no window can be shown here, or None."""
     try:
         from rtbci_ui import system
@@ -75,11 +73,11 @@ def _check_window(instead: str = "") -> None:
     """Refuse before anything runs when no window can be shown here; ``instead`` is what could be done without one."""
     from rtbci.errors import RtbciError
 
-    if problem := _window_problem():
+    if problem := window_problem():
         raise RtbciError(problem + instead)
 
 
-def _models_for(experiment: Experiment, model: Path | None) -> dict[str, Path]:
+def models_for(experiment: Experiment, model: Path | None) -> dict[str, Path]:
     """Model file by decoder; checked against the experiment without importing a plugin."""
     from rtbci import assemble
     from rtbci import model as models
@@ -173,7 +171,7 @@ def run_session(
     loaded = config.load(experiment)
     result = run_live(
         loaded,
-        _models_for(loaded, model),
+        models_for(loaded, model),
         headless=headless,
         seconds=seconds,
         folder=folder,
@@ -181,105 +179,6 @@ def run_session(
         as_json=as_json,
     )
     finish(result, report.as_text(result), as_json)
-
-
-@command(
-    "rtbci demo",
-    "rtbci demo --headless --seconds 60 --json",
-    name="demo",
-    short_help="A whole session with a simulated subject.",
-)
-@click.option("--headless", is_flag=True, help="No window: decisions are printed.")
-@click.option("--seconds", type=SECONDS, help="End by itself this long after the first sample.")
-@click.option("--session", "folder", type=click.Path(path_type=Path), help="Folder to record into (new or empty).")
-@click.option(
-    "--seed", default=2, show_default=True, type=click.IntRange(0), help="Which run of the simulated subject."
-)
-def demo(headless: bool, seconds: float | None, folder: Path | None, seed: int, as_json: bool) -> None:
-    """See a whole session: a simulated subject streams EEG, a decoder trained on its calibration decides live.
-
-    The subject is simulated (a head model, 1/f background, blinks, line noise, mu and beta rhythms that go down when fists
-    or feet are imagined); everything else is what runs with an amplifier.
-    """
-    from rtbci import bundled, config, report
-
-    if not headless and (problem := _window_problem()):
-        say(f"{problem}: going on without a window, as with --headless; Ctrl-C ends it", as_json)
-        headless = True
-    with tempfile.TemporaryDirectory(prefix="rtbci-demo-") as scratch:
-        name = f"rtbci demo {os.getpid()}"
-        path = bundled.write_demo_experiment(Path(scratch), name)
-        model = Path(scratch) / "demo.rtbci"
-        say("training on the bundled calibration recording …", as_json)
-        _train(path, bundled.calibration(), model)
-        subject_process = subprocess.Popen(
-            [sys.executable, "-m", "rtbci", "simulated-subject", "--name", name, "--seed", str(seed)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            loaded = config.load(path)
-            result = run_live(
-                loaded,
-                _models_for(loaded, model),
-                headless=headless,
-                seconds=seconds,
-                folder=folder if folder is not None else bundled.demo_session_folder(),
-                end_when_lost=None,
-                as_json=as_json,
-                end_with_window=True,
-            )
-        finally:
-            subject_process.terminate()
-            try:
-                subject_process.wait(5.0)
-            except subprocess.TimeoutExpired:
-                subject_process.kill()
-                subject_process.wait()
-    finish(result, report.as_text(result), as_json)
-
-
-def _train(experiment: Path, recording: Path, out: Path) -> None:
-    """Train in a process of its own: the session's process never loads scikit-learn, MNE or a plugin."""
-    from rtbci.errors import RtbciError
-
-    done = subprocess.run(
-        [sys.executable, "-m", "rtbci", "train", str(experiment), "--recording", str(recording), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RtbciError(
-            f"training on {recording} failed: {done.stderr.strip().splitlines()[-1] if done.stderr else ''}"
-        )
-
-
-@click.command(name="simulated-subject", hidden=True)
-@click.option("--name", required=True)
-@click.option("--seed", default=2, type=click.IntRange(0))
-def subject(name: str, seed: int) -> None:
-    """Stream the demo's simulated subject over LSL until ended, or until the process that started it is gone."""
-    import signal
-    import threading
-
-    from rtbci import bundled
-    from rtbci.player import play
-    from rtbci.sources.lsl_quiet import quieten
-
-    quieten()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    parent = os.getppid()
-
-    def watch_parent() -> None:
-        while not stop.wait(0.5):
-            if os.getppid() != parent:
-                stop.set()
-
-    threading.Thread(target=watch_parent, daemon=True).start()
-    play(bundled.demo_subject(seed), name=name, wait=120.0, stop=stop)
 
 
 @command(

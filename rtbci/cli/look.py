@@ -55,17 +55,17 @@ def info(file: Path, as_json: bool) -> None:
     epilog=example("rtbci plugins list", "rtbci plugins list --json"),
 )
 def plugins() -> None:
-    """Decoders, transforms and sources that can be named in an experiment."""
+    """Decoders, transforms, sources and renderers that can be named in an experiment, and embedders for banks."""
 
 
 @command(
     "rtbci plugins list", "rtbci plugins list --json", name="list", short_help="What can be named in an experiment."
 )
 def list_plugins(as_json: bool) -> None:
-    """List decoders, transforms and sources by name; none of them is imported."""
+    """List decoders, transforms, sources, embedders and renderers by name; none of them is imported."""
     from rtbci import plugins as found
 
-    table = {kind: found.names(kind) for kind in ("decoders", "transforms", "sources")}
+    table = {kind: found.names(kind) for kind in found.KINDS}
     result = {
         kind: [
             {"name": p.name, "target": p.target, "distribution": p.distribution, "version": p.version} for p in plugins
@@ -88,7 +88,7 @@ def list_plugins(as_json: bool) -> None:
 )
 @click.argument("name")
 def show_plugin(name: str, as_json: bool) -> None:
-    """Say what one decoder, transform or source does and which arguments it takes in the experiment file.
+    """Say what one decoder, transform, source, embedder or renderer does, and which arguments it takes.
 
     NAME is what `use` names; "package.module:Class" works too, for a decoder. The plugin is imported.
     """
