@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,8 +66,8 @@ def list_plugins(as_json: bool) -> None:
     """List decoders, transforms, sources, embedders and renderers by name; none of them is imported."""
     from rtbci import plugins as found
 
-    table = {kind: found.names(kind) for kind in found.KINDS}
-    result = {
+    table: dict[str, Any] = {kind: found.names(kind) for kind in found.KINDS}
+    result: dict[str, Any] = {
         kind: [
             {"name": p.name, "target": p.target, "distribution": p.distribution, "version": p.version} for p in plugins
         ]

@@ -16,7 +16,7 @@ from rtbci import __version__, assemble
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.devices import tolerance_of
 from rtbci.errors import DecoderError
-from rtbci.evaluation import catalogue, cautions, schedule, scores, splits, statistics
+from rtbci.evaluation import catalogue, cautions, drawn, schedule, scores, splits, statistics
 from rtbci.evaluation.evaluated import Evaluated
 from rtbci.evaluation.nouns import Fold
 from rtbci.evaluation.report_html import write
@@ -97,6 +97,8 @@ def evaluate(
     for name, one in _claims(finished.tasks, finished.results).items():
         if name in summary:
             summary[name]["flattering"] = one
+    for name, pictures in drawn.measured(experiment, ordered, out, progress).items():
+        summary[name]["pictures"] = pictures
     evaluated = Evaluated(
         name=experiment.name,
         split=options.split,

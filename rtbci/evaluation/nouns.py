@@ -81,6 +81,7 @@ class Stretch:
     spans : (n_trials, 2) float64, first and last instant of each trial, seconds from the part's begin.
     cues : (n_trials,) float64, instant of each trial's marker, seconds from the part's begin.
     found : at which ranks in a bank stood what the trials showed, where one was searched.
+    seen_truth, seen : (n,) int64, items that markers named, and (n, n_dims) float32, the embedding of the evidence for each.
     """
 
     recording: str
@@ -95,6 +96,8 @@ class Stretch:
     cues: NDArray[np.float64]
     began: float = 0.0
     found: tuple[Found, ...] = ()
+    seen_truth: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    seen: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci import metrics
-from rtbci.evaluation import charts, csv_files, curves, figures, retrieved, tables, timeline
+from rtbci.evaluation import charts, csv_files, curves, drawn, figures, retrieved, tables, timeline
 from rtbci.evaluation.evaluated import Evaluated
 from rtbci.evaluation.markup import Html, count, figure, html, several, share
 from rtbci.evaluation.nouns import Outcome
@@ -76,6 +76,8 @@ def _sections(evaluation: Evaluated) -> Iterator[Section]:
         yield "measures", "Other measures", _measures(evaluation)
     if any("retrieval" in scores for scores in evaluation.summary.values()):
         yield "retrieval", "What was found in the bank", retrieved.section(evaluation.summary)
+    if any("pictures" in scores for scores in evaluation.summary.values()):
+        yield "pictures", "What was drawn", drawn.section(evaluation.summary)
     if any(isinstance(scores.get("flattering"), Mapping) for scores in evaluation.summary.values()):
         yield "flattering", "What shortcuts would have shown", _flattering(evaluation.summary)
     if outcomes:

@@ -32,7 +32,7 @@ from rtbci.recording.session_folder import replace_text
 from rtbci.retrieved import Found
 from rtbci.trials import Trial
 
-ARRAYS = ("time", "log_probs", "evidence", "answer", "truth", "spans", "cues")
+ARRAYS = ("time", "log_probs", "evidence", "answer", "truth", "spans", "cues", "seen_truth", "seen")
 
 
 def key_of(task: Task, contents: Mapping[Path, str]) -> str:

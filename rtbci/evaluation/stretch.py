@@ -22,7 +22,7 @@ from rtbci.signature import Signature
 from rtbci.training_set import Piece, source_of
 from rtbci.trials import Gathered, Trial, answer
 from rtbci.truth import Truth, stretches
-from rtbci.types import Decision, Marker, Samples, StreamInfo, Times
+from rtbci.types import Decision, Marker, Retrieved, Samples, StreamInfo, Times
 
 if TYPE_CHECKING:
     from rtbci.bank.retriever import Index
@@ -105,16 +105,25 @@ def decide(experiment: Experiment, chosen: DecoderConfig, one: OnePart, digest: 
         if begin:
             pipeline.forget_before(begin - 1, 0)
         decisions: list[Decision] = []
+        shown: list[Retrieved] = []
 
         def decided(decision: Decision) -> None:
             digest.add(decision)
             decisions.append(decision)
+            if pipeline.retrieved is not None and pipeline.retrieved.truth >= 0:
+                shown.append(pipeline.retrieved)
 
         tally = DecoderTally(tuple(experiment.classes))
         trials = [trial for trial in run(pipeline, tally, decided) if trial.begin >= begin]
         there = {trial.time for trial in trials}
         found = tuple(one for one in tally.found if one.time in there)
-        return replace(_with_truth(experiment, pipeline, decisions, trials, begin, one.piece), found=found)
+        shown = [one for one in shown if one.marker_time in there]
+        return replace(
+            _with_truth(experiment, pipeline, decisions, trials, begin, one.piece),
+            found=found,
+            seen_truth=np.array([one.truth for one in shown], np.int64),
+            seen=np.stack([one.embedding for one in shown]) if shown else np.zeros((0, 0), np.float32),
+        )
     finally:
         source.close()
 

@@ -138,7 +138,7 @@ def test_the_command_itself_exits_with_these_codes(tmp_path: Path) -> None:
         [*command, "plugins", "list", "--json"], capture_output=True, text=True, check=False, env=environment
     )
     assert (good.returncode, good.stderr) == (0, "")
-    assert set(json.loads(good.stdout)) == {"decoders", "transforms", "sources"}
+    assert set(json.loads(good.stdout)) == {"decoders", "transforms", "sources", "embedders", "renderers"}
     bad = subprocess.run([*command, "info", "gone.edf"], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr == "rtbci: there is no recording gone.edf; give the path of an existing file\n"

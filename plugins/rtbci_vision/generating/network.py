@@ -6,9 +6,10 @@
             +-------------------------------------------------------------------------------^
 
 Reading is kernel regression (Nadaraya 1964, Watson 1964) of pictures on embeddings: right in colour and place before the
-first step, where convolutions alone, after four minutes on one core, had drawn blurs (of 30 pictures that neither had seen,
-0.59 against 0.41 of pixel correlation). What convolutions add are edges and what neighbours do not agree on, as in
-retrieval-augmented diffusion (Blattmann et al. 2022). Nothing in it is drawn by chance: one embedding, one picture.
+first step, where convolutions alone, after four minutes on one core, had drawn blurs. Of 20 drawn pictures that it had not
+seen, pixel correlation was .54; of the nearest other picture .40, of the mean picture .19, of convolutions alone .41. What
+the convolutions here add are grounds and what neighbours do not agree on, as in retrieval-augmented diffusion (Blattmann et
+al. 2022); they do not raise the correlation. Nothing in it is drawn by chance: one embedding, one picture.
 """
 
 from __future__ import annotations
