@@ -6,6 +6,7 @@ the recordings from `demo_subject` and `demo_viewer`, and makes them again.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -132,6 +133,22 @@ def write_demo_experiment(where: Path, stream: str, name: str = FISTS_OR_FEET) -
     path = where / "experiment.toml"
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
     return path
+
+
+def generator() -> Path:
+    """Where the generator of the bundled bank is kept once it was trained: it is larger than the bank itself."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    digest = str(Bank.open(pictures()).entry()["sha256"])[:12]
+    return cache / "rtbci" / f"pictures-{digest}.generator"
+
+
+def add_renderer(path: Path, generator: Path) -> None:
+    """Let the experiment at ``path`` draw what is seen with the trained ``generator``."""
+    import tomlkit
+
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document["renderer"] = {"use": "generator", "path": str(generator)}
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
 def demo_session_folder() -> Path:

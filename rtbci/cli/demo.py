@@ -41,6 +41,7 @@ SHOWS = {
 @command(
     "rtbci demo",
     "rtbci demo images",
+    "rtbci demo images --draw",
     "rtbci demo images --no-window --seconds 60 --json",
     name="demo",
     short_help="A whole session with a simulated subject.",
@@ -52,7 +53,14 @@ SHOWS = {
 @click.option(
     "--seed", default=2, show_default=True, type=click.IntRange(0), help="Which run of the simulated subject."
 )
-def demo(what: str, headless: bool, seconds: float | None, folder: Path | None, seed: int, as_json: bool) -> None:
+@click.option(
+    "--draw",
+    is_flag=True,
+    help="With images: also draw what is seen. The first time a small generator is trained, for a minute or two.",
+)
+def demo(
+    what: str, headless: bool, seconds: float | None, folder: Path | None, seed: int, draw: bool, as_json: bool
+) -> None:
     """See a whole session: a simulated subject streams EEG, a decoder trained on its calibration decides live.
 
     \b
@@ -69,12 +77,18 @@ def demo(what: str, headless: bool, seconds: float | None, folder: Path | None, 
     from rtbci import bundled, config, report
 
     show = SHOWS[what]
+    if draw and what != "images":
+        raise click.UsageError(
+            f"--draw with {what}, where no picture is seen; rtbci demo images --draw would be right."
+        )
     if not headless and (problem := window_problem()):
         say(f"{problem}: going on without a window, as with --headless; Ctrl-C ends it", as_json)
         headless = True
     with tempfile.TemporaryDirectory(prefix="rtbci-demo-") as scratch:
         name = f"rtbci demo {os.getpid()}"
         path = bundled.write_demo_experiment(Path(scratch), name, show.bundled)
+        if draw:
+            bundled.add_renderer(path, _generator(as_json))
         model = Path(scratch) / "demo.rtbci"
         say(show.training, as_json)
         _train(path, bundled.calibration(show.bundled), model)
@@ -112,6 +126,22 @@ def _streaming(what: str, name: str, seed: int) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             person.kill()
             person.wait()
+
+
+def _generator(as_json: bool) -> Path:
+    """The generator of the bundled bank: trained once, and kept among the user's cached files."""
+    from rtbci import bundled
+    from rtbci.errors import RtbciError
+
+    path = bundled.generator()
+    if not path.exists():
+        say(f"training a small generator on the bank's 200 pictures, to be kept in {path} …", as_json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        command = ["bank", "train-generator", str(bundled.pictures()), "--out", str(path), "--json"]
+        done = subprocess.run([sys.executable, "-m", "rtbci", *command], stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise RtbciError("the generator could not be trained (above); without --draw the demo runs")
+    return path
 
 
 def _train(experiment: Path, recording: Path, out: Path) -> None:
