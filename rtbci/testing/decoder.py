@@ -16,6 +16,7 @@ from rtbci.interfaces import Adapts, Decoder, KnowsStream, PredictsMany, Saves
 from rtbci.testing.adapting import AdaptCheck
 from rtbci.testing.contract import ContractError, apart, require, require_methods, same_bytes
 from rtbci.testing.devices import DeviceCheck, JoinCheck, declared_tolerance
+from rtbci.testing.embedding import EmbeddingCheck
 from rtbci.testing.many import ManyCheck
 from rtbci.types import Channel, Samples, StreamInfo, Window
 
@@ -47,7 +48,8 @@ def check_decoder(
 
     One with ``predict_many`` must answer batches as single windows, one with ``adapt`` learn so that it can be repeated. One
     with ``use_device`` must keep the ``tolerance`` that it declares, in batches and on the processor; one with ``joins``
-    decide together with others of its kind as each does alone.
+    decide together with others of its kind as each does alone. One that embeds (`rtbci.interfaces.Embeds`) must decide by
+    its embedding alone.
 
     Parameters
     ----------
@@ -70,6 +72,7 @@ def check_decoder(
     trial.check_same_answers()
     trial.check_overlapping()
     trial.check_many()
+    trial.check_embedding()
     trial.check_saving()
     trial.check_adapting()
     trial.check_devices()
@@ -238,6 +241,12 @@ class _Trial:
     def check_many(self) -> None:
         if isinstance(self.decoder, PredictsMany):
             self._many(self.decoder).check()
+
+    def check_embedding(self) -> None:
+        windows = [self._alone(i) for i in range(min(6, len(self.tests)))]
+        EmbeddingCheck(
+            self.decoder, self.name, lambda window: self._predict(self.decoder, window), windows, self.tolerance
+        ).check()
 
     def check_adapting(self) -> None:
         if not isinstance(self.decoder, Adapts):
