@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from rtbci import assemble
 from rtbci import model as models
 from rtbci.asking import blamed_on, log_probs_of, name_of
+from rtbci.bank import Bank
+from rtbci.bank.targets import load
 from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelError, TransformError
@@ -188,6 +190,24 @@ def fit(
         raise DecoderError(f"{table}: {error}") from error
 
 
+def check_space(experiment: Experiment, config: DecoderConfig) -> None:
+    """Refuse, before anything is trained, ``targets`` of another space than the bank's. Raises ConfigError or BankError."""
+    if experiment.bank is None:
+        return
+    bank = Bank.open(experiment.resolve(experiment.bank.path))
+    targets = config.args.get("targets")
+    if not isinstance(targets, str):
+        return  # what else its embeddings are of is known when it is trained
+    path = experiment.resolve(targets)
+    place = assemble.where(experiment, f'[[decoder]] "{config.name}" targets = {path}')
+    space = load(path, place).space_id
+    if space != bank.space_id:
+        raise ConfigError(
+            f"{place}: is of space {space}, {bank.path} of {bank.space_id}; the bank itself, or another of its space "
+            "(rtbci bank build --like), would be right"
+        )
+
+
 def rest_for(
     experiment: Experiment,
     config: DecoderConfig,
@@ -241,6 +261,7 @@ def train(
     assemble.check_source(experiment, pieces[0].recording)
     decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
     for config in experiment.decoders:
+        check_space(experiment, config)
         assemble.make_transforms(
             experiment, config
         )  # a slip in the last table is told before the first network is trained

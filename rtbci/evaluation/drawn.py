@@ -45,16 +45,24 @@ def measured(
             by_decoder[name] = truth[:: -(-len(truth) // MOST)], seen[:: -(-len(truth) // MOST)]
     if not by_decoder:
         return {}
-    bank = Bank.open(experiment.resolve(experiment.bank.path))
-    use, args = experiment.renderer.use, experiment.renderer.args
-    renderer: Any = plugins.make("renderers", use, args, experiment.base, f"{experiment.file}: [renderer]")
-    renderer.prepare(bank.path)
+    bank, use = Bank.open(experiment.resolve(experiment.bank.path)), experiment.renderer.use
+    renderer = prepared(experiment)
     found = {}
     for name, (truth, seen) in by_decoder.items():
         progress(f"{name}: drawing {len(truth)} pictures")
         pairs = _draw(renderer, bank, truth, seen, out / "pictures" / name)
         found[name] = {"renderer": use, "n": len(pairs), "metrics": _measure(pairs)}
     return found
+
+
+def prepared(experiment: Experiment) -> Any:
+    """The experiment's renderer, ready to draw from its bank, or None where it has none. Raises RtbciError."""
+    if experiment.renderer is None or experiment.bank is None:
+        return None
+    use, args = experiment.renderer.use, experiment.renderer.args
+    renderer: Any = plugins.make("renderers", use, args, experiment.base, f"{experiment.file}: [renderer]")
+    renderer.prepare(experiment.resolve(experiment.bank.path))
+    return renderer
 
 
 def _draw(renderer: Any, bank: Bank, truth: NDArray[np.int64], seen: NDArray[np.float32], folder: Path) -> list[Pair]:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rtbci import __version__, assemble
+from rtbci import __version__, assemble, training
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.devices import tolerance_of
 from rtbci.errors import DecoderError
@@ -61,8 +61,10 @@ def evaluate(
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to evaluate")
     chosen = [experiment.decoder(name) for name in options.decoders or [one.name for one in experiment.decoders]]
+    drawn.prepared(experiment)  # what cannot draw is refused before an hour of work, too
     batched = {}
     for config in chosen:
+        training.check_space(experiment, config)
         splits.check_split(options.split, config)
         decoder = assemble.make_decoder(experiment, config)  # what cannot be made is refused before an hour of work
         batched[config.name] = options.batched and _differs_in_batches(experiment, config, decoder)
