@@ -292,7 +292,7 @@ def open_bank(
 
     try:
         bank = Bank.open(path)
-        index = Index(bank)
+        index = Index(bank, (experiment.bank or BankConfig(path)).search)
     except BankError as error:
         raise ConfigError(str(error)) from error
     if decoder.space_id != bank.space_id:

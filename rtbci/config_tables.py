@@ -77,7 +77,7 @@ def _bank(top: Table) -> BankConfig | None:
     table = top.table("bank", 'with path = "pictures.bank"')
     if table is None:
         return None
-    table.only(("path", "top", "average", "false_alarms"))
+    table.only(("path", "top", "average", "false_alarms", "search"))
     path = Path(table.text("path", example="pictures.bank"))
     default = BankConfig(path)
     count = table.values.get("top", default.top)
@@ -88,7 +88,7 @@ def _bank(top: Table) -> BankConfig | None:
     if not isinstance(average, bool):
         table.wrong("average", f"{kind_of(average)} came; true or false would be right")
     alarms = table.number("false_alarms", default.false_alarms, example="0.05", above=0.0, below=1.0)
-    return BankConfig(path, count, bool(average), alarms)
+    return BankConfig(path, count, bool(average), alarms, table.text("search", default.search, example="exact"))
 
 
 def _classes_of(bank: BankConfig, path: Path | None, top: Table) -> dict[str, tuple[str, ...]]:
@@ -373,6 +373,7 @@ def _bank_table(bank: BankConfig | None) -> dict[str, Any] | None:
         "top": bank.top,
         "average": bank.average,
         "false_alarms": float(bank.false_alarms),
+        "search": bank.search,
     }
 
 

@@ -86,12 +86,14 @@ class BankConfig:
     top : candidates that are shown and logged with each decision.
     average : whether presentations of one item, locked to their markers, are averaged before they are decoded.
     false_alarms : share of windows without a picture by which something may be claimed.
+    search : "exact", on the processor, or what a package offers, such as "gpu" (`rtbci.bank.searches`).
     """
 
     path: Path
     top: int = 10
     average: bool = True
     false_alarms: float = 0.05
+    search: str = "exact"
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,8 @@ class _Again:
             for key, window in self._windows(pipeline, wanted):
                 before = wanted.pop(key)
                 now = pipeline.decode(window, before.adapted)
-                otherwise = retrieval_differs(self.retrieved.get(key), pipeline.retrieved, tolerance)
+                allowed = max(tolerance, 0.0 if pipeline.retriever is None else pipeline.retriever.tolerance)
+                otherwise = retrieval_differs(self.retrieved.get(key), pipeline.retrieved, allowed)
                 _compare(before, now, agreement, verdict, otherwise)
             _count_missing(wanted, pipeline, verdict)
         finally:

@@ -18,8 +18,8 @@ from rtbci.calibration import Calibration, Indices
 from rtbci_deep.settings import Settings
 
 IN_ORDER, ON_GPU = 256, 64
-"""Windows that are judged at once. On a GPU cuDNN chose another algorithm for a block of 205 of the larger `simpleconv`: 21 GB and
-870 windows a second in training, where blocks of 64 took 1.2 GB and 8500 (H100, 2026-11)."""
+"""Windows that are judged at once. On a GPU cuDNN chose another algorithm for 205 at once of the larger `simpleconv`: 21 GB
+and 870 windows a second in training, where blocks of 64 took 1.2 GB and 8500 (H100, 2026-11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ from rtbci.bank.averages import Averages
 from rtbci.bank.bank import Bank
 from rtbci.bank.meaning import Meaning
 from rtbci.bank.search import Search
+from rtbci.bank.searches import EXACT, search_of
+from rtbci.errors import BankError
 from rtbci.interfaces import Embeds
 from rtbci.kernels.bank import log_sum_exp
-from rtbci.retrieved import Found
 from rtbci.retrieval import Kind
+from rtbci.retrieved import Found
 from rtbci.trials import Gathered
 from rtbci.types import Retrieved, Window
 
@@ -43,14 +45,33 @@ MOMENTS = 12
 
 
 class Index:
-    """The items of a bank, and the centres of its classes, to be searched: made once, used by any number of retrievers."""
+    """The items of a bank, and the centres of its classes, to be searched: made once, used by any number of retrievers.
 
-    def __init__(self, bank: Bank) -> None:
+    Parameters
+    ----------
+    how : the items are searched (`rtbci.bank.searches.search_of`).
+
+    Raises
+    ------
+    BankError
+        For a search that is not there, fails, or finds some items only: probabilities are of all of them.
+    """
+
+    def __init__(self, bank: Bank, how: str = EXACT) -> None:
         self.bank = bank
-        self.items = Search(bank.embeddings)
+        self.items = search_of(bank, how)
+        if not self.items.exact:
+            raise BankError(
+                f'search = "{how}": misses items, and probabilities are of all of them; "{EXACT}" or "gpu" would be right'
+            )
         self.centres = (
             Search(np.stack([bank.centre(name) for name in bank.classes]).astype(np.float16)) if bank.classes else None
         )
+
+    @property
+    def tolerance(self) -> float:
+        """How far cosines may differ from those of the exact search; 0: not by a bit."""
+        return float(getattr(self.items, "tolerance", 0.0))
 
     def size(self, kind: Kind) -> int:
         """How many candidates there are."""
@@ -108,6 +129,11 @@ class Retriever:
     def averages(self) -> bool:
         """Whether what is decided depends on the order of windows before."""
         return self._averages is not None
+
+    @property
+    def tolerance(self) -> float:
+        """How far cosines may differ from those of another run; 0: not by a bit."""
+        return self._index.tolerance
 
     def reset(self) -> None:
         """Forget the evidence of windows that slide: samples were missing."""

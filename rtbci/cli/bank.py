@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from rtbci.cli.bank_index import index
+from rtbci.cli.generator import train_generator
 from rtbci.cli.output import clear_progress, command, example, finish, progress
 
 SHOWN = 5
@@ -25,6 +27,7 @@ def bank() -> None:
     Pictures:      rtbci bank draw pictures/            (where you have none)
     Build one:     rtbci bank build pictures/ --out pictures.bank
     Look at it:    rtbci bank info pictures.bank
+    Learn to draw: rtbci bank train-generator pictures.bank
     """
 
 
@@ -211,3 +214,5 @@ def _arguments(settings: tuple[str, ...]) -> dict[str, Any]:
 bank.add_command(build)
 bank.add_command(info)
 bank.add_command(draw)
+bank.add_command(index)
+bank.add_command(train_generator)

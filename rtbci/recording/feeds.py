@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from rtbci import retrieved

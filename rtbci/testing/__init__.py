@@ -1,4 +1,4 @@
-"""Contract checks for authors of decoders, transforms and sources: one call in a test of your own.
+"""Contract checks for authors of decoders, transforms, sources, embedders and renderers: one call in a test of your own.
 
 ::
 
@@ -13,15 +13,21 @@ is whether your method is a good one.
 
 from rtbci.testing.contract import ContractError
 from rtbci.testing.decoder import DecoderReport, check_decoder
+from rtbci.testing.embedder import EmbedderReport, check_embedder
+from rtbci.testing.renderer import RendererReport, check_renderer
 from rtbci.testing.source import SourceReport, check_source
 from rtbci.testing.transform import TransformReport, check_transform
 
 __all__ = [
     "ContractError",
     "DecoderReport",
+    "EmbedderReport",
+    "RendererReport",
     "SourceReport",
     "TransformReport",
     "check_decoder",
+    "check_embedder",
+    "check_renderer",
     "check_source",
     "check_transform",
 ]

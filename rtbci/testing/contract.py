@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class ContractError(AssertionError):
-    """A decoder, transform or source that does not do what rtbci relies on: what is wrong, and what would be right."""
+    """Something does not do what rtbci relies on, a decoder, say, or an embedder: what is wrong, and what would be right."""
 
 
 def require(condition: bool, message: str) -> None:

@@ -105,6 +105,23 @@ def material_of(folder: Path, data: Path, linear: bool, snr: float) -> dict[str,
     return {"labels": labels, "embeddings": embeddings, "who": who, "gain": gain, **made}
 
 
+def trained(name: str, text: str, folder: Path, recording: Path) -> tuple[Any, Any, float, list[str]]:
+    """Train by ``rtbci train``: the experiment, the fitted model, seconds that it took, and what training had to say."""
+    from rtbci import assemble, config
+
+    path, model = folder / f"{name}.toml", folder / f"{name}.rtbci"
+    path.write_text(text)
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "rtbci", "train", str(path), "--recording", str(recording)]
+    done = subprocess.run([*command, "--out", str(model), "--json"], capture_output=True, text=True, check=False)
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    if "error" in said:
+        raise SystemExit(said["error"])
+    seconds = time.perf_counter() - started
+    loaded = config.load(path)
+    return loaded, assemble.load_models(loaded, model)[name], seconds, said["notes"]
+
+
 def windows_of(text: str, folder: Path, recording: Path, calibrated: Any) -> Any:
     """The windows of every test trial as the pipeline cuts them."""
     from rtbci import config
@@ -133,8 +150,6 @@ def averaged(windows: NDArray[Any], items: NDArray[np.int64]) -> NDArray[Any]:
 
 def run(folder: Path, data: Path, linear: bool, snr: float, names: list[str]) -> list[dict[str, Any]]:
     """All of one setting; a row for each decoder, kept in the folder."""
-    from rtbci import assemble, config
-
     known = material_of(folder, data, linear, snr)
     rows = _bounds(known)
     candidates = known["embeddings"][TRAIN:]
@@ -146,18 +161,7 @@ def run(folder: Path, data: Path, linear: bool, snr: float, names: list[str]) ->
             ridge_done = True
             continue
         text = experiment(name, NETWORKS[name], folder / "targets.npz", known["labels"][:TRAIN])
-        path = folder / f"{name}.toml"
-        path.write_text(text)
-        model = folder / f"{name}.rtbci"
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "rtbci", "train", str(path), "--recording", str(known["train"]["path"])]
-        done = subprocess.run([*command, "--out", str(model), "--json"], capture_output=True, text=True, check=False)
-        said = json.loads(done.stdout.strip().splitlines()[-1])
-        if "error" in said:
-            raise SystemExit(said["error"])
-        seconds = time.perf_counter() - started
-        loaded = config.load(path)
-        fitted = assemble.load_models(loaded, model)[name]
+        loaded, fitted, seconds, notes = trained(name, text, folder, known["train"]["path"])
         tests = experiment(name, NETWORKS[name], folder / "targets.npz", known["labels"][TRAIN:])
         test = windows_of(tests, folder, known["test"]["path"], fitted.calibrated)
         decoder: Any = fitted.decoder
@@ -167,10 +171,10 @@ def run(folder: Path, data: Path, linear: bool, snr: float, names: list[str]) ->
         mean = averaged(windows, items)
         row = {
             "decoder": name,
-            "single": retrieval(_embed(decoder, windows), items, candidates),
-            "averaged": retrieval(_embed(decoder, mean), np.arange(CANDIDATES), candidates),
+            "single": retrieval(embed(decoder, windows), items, candidates),
+            "averaged": retrieval(embed(decoder, mean), np.arange(CANDIDATES), candidates),
             "seconds": seconds,
-            "notes": said["notes"],
+            "notes": notes,
         }
         mine = [row]
         if not ridge_done:
@@ -181,7 +185,8 @@ def run(folder: Path, data: Path, linear: bool, snr: float, names: list[str]) ->
     return rows
 
 
-def _embed(decoder: Any, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+def embed(decoder: Any, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a fitted decoder says of each of ``windows`` (n, n_channels, n_times): (n, n_dims)."""
     from rtbci.types import Window
 
     return np.stack([decoder.embed(Window(w, 0, w.shape[1] - 1, 0.0, 0.0)) for w in windows.astype(np.float32)])

@@ -57,7 +57,7 @@ def indexed(tmp_path_factory):
     """A bank of 4000 with its index, and what the command said."""
     pytest.importorskip("faiss")
     bank = bank_of(tmp_path_factory.mktemp("banks") / "b.bank", clustered(4000, 64))
-    said = rtbci("bank", "index", bank.path, "--recall", "0.9", "--json")
+    said = rtbci("bank", "index", bank.path, "--recall", "0.9", "--noise", "0.5", "--json")
     assert said.code == 0, said.err
     return bank, said.json
 
@@ -68,22 +68,22 @@ def test_the_index_finds_what_it_says(indexed):
     assert (said["items"], said["queries"], said["noise"]) == (4000, 100, 0.5)
     assert 0.85 < said["recall"] <= 1.0
     assert said["depth"] <= 400
-    queries = indexing.noisy(bank.embeddings, 200, np.random.default_rng(99))
+    queries = indexing.noisy(bank.embeddings, 200, 0.5, np.random.default_rng(99))
     nearest = exact.top_many(queries, 10)[0]
     mine = search.top_many(queries, 10)[0]
     share = np.mean([np.isin(a, b).mean() for a, b in zip(nearest, mine, strict=True)])
     assert share == pytest.approx(said["recall"], abs=0.06)
     assert not search.exact
     assert str(search) == (
-        f"approximate: {said['depth']} of 4000 items are ranked; of the ten nearest to 100 noisy items "
-        f"{said['recall']:.1%} were found"
+        f"approximate: {said['depth']} of 4000 items are ranked; of the ten nearest to 100 items with noise of "
+        f"length 0.5, {said['recall']:.1%} were found"
     )
 
 
 def test_what_is_found_has_exact_cosines_in_exact_order(indexed):
     bank, _ = indexed
     search, exact = ApproximateSearch.open(bank), Rows(bank.embeddings)
-    for z in indexing.noisy(bank.embeddings, 20, np.random.default_rng(1)):
+    for z in indexing.noisy(bank.embeddings, 20, 1.0, np.random.default_rng(1)):
         indices, cosines = search.top(z, 10)
         scores = exact.scores(z)
         np.testing.assert_array_equal(cosines, scores[indices])
@@ -104,7 +104,7 @@ def test_all_items_are_answered_exactly(indexed):
 def test_the_same_bank_gives_the_same_index(indexed):
     bank, said = indexed
     before = (bank.path / INDEX).read_bytes()
-    assert rtbci("bank", "index", bank.path, "--recall", "0.9", "--json").json == said
+    assert rtbci("bank", "index", bank.path, "--recall", "0.9", "--noise", "0.5", "--json").json == said
     assert (bank.path / INDEX).read_bytes() == before
     assert not list(bank.path.glob(".*"))
 
@@ -116,7 +116,7 @@ def test_whatever_recall_is_asked_for_is_reached():
     assert about.recall > 0.98
     assert about.depth < 1500
     search = ApproximateSearch(embeddings, index, about)
-    z = indexing.noisy(embeddings, 1, np.random.default_rng(4))[0]
+    z = indexing.noisy(embeddings, 1, 1.0, np.random.default_rng(4))[0]
     np.testing.assert_array_equal(search.top(z, 5)[0], Rows(embeddings).top(z, 5)[0])
 
 
@@ -160,6 +160,8 @@ def test_what_cannot_be_indexed_is_refused(tmp_path):
     assert "is no bank" in rtbci("bank", "index", tmp_path / "none").refusal
     with pytest.raises(BankError, match=r"recall = 1\.5; a share above 0"):
         indexing.make(clustered(1000, 8), recall=1.5)
+    with pytest.raises(BankError, match="noise = -1; a length of 0 or more"):
+        indexing.make(clustered(1000, 8), recall=0.9, noise=-1)
 
 
 def test_without_faiss_it_says_what_to_install(monkeypatch):

@@ -293,3 +293,17 @@ def test_of_a_trial_of_windows_that_slide_the_last_one_claims(index):
     assert claims(rest=np.full(99, sure)) == [-1] * 4
     assert claims(threshold=0.1) == [-1, -1, -1, 7]
     assert claims(threshold=0.999) == [-1] * 4
+
+
+def test_another_search_finds_the_same_within_its_tolerance_and_one_that_misses_items_is_refused(index):
+    from rtbci.errors import BankError
+
+    other = Index(index.bank, "gpu")  # without a GPU it runs on PyTorch's CPU
+    assert other.tolerance > 0.0 and index.tolerance == 0.0
+    z = np.array([0.9, -0.3, 0.2], np.float32)
+    one, _ = retriever(index).retrieve(window(z, label="x"), z)
+    two, _ = retriever(other).retrieve(window(z, label="x"), z)
+    assert two.items.tolist() == one.items.tolist()
+    assert two.cosines == pytest.approx(one.cosines, abs=other.tolerance)
+    with pytest.raises(BankError, match='search "gone"; one of exact, approximate, gpu would be right'):
+        Index(index.bank, "gone")

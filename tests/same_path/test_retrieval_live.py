@@ -60,7 +60,9 @@ def test_every_retrieval_is_made_again_bit_for_bit_also_by_a_worker_that_was_res
     for name in ("locked", "free-running"):
         decided = lines(folder / "decisions" / f"{name}.jsonl")
         retrieved = lines(folder / "decisions" / f"{name}.retrieved.jsonl")
-        assert [(one["start"], one["origin"]) for one in retrieved] == [(one["start"], one["origin"]) for one in decided]
+        assert [(one["start"], one["origin"]) for one in retrieved] == [
+            (one["start"], one["origin"]) for one in decided
+        ]
         assert [one["ready_time"] for one in retrieved] == [one["ready_time"] for one in decided]
     assert len({one["origin"] for one in lines(folder / "decisions" / "locked.jsonl")}) == 2
     code, verdict, errors = live.rtbci("verify", folder)
