@@ -1,15 +1,17 @@
 """What the window knows and says, without a window."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtbci import config
 from rtbci.runfolder import DecisionRing
 from rtbci.types import Channel, Decision, Flag, Marker
-from rtbci_ui import scales, system, wording
+from rtbci_ui import draft, scales, system, wording
 from rtbci_ui.banner import Level, alive, banner
 from rtbci_ui.facts import decoder_facts, recording_facts, stream_facts
 from rtbci_ui.feed import DecisionFeed, percentiles
@@ -308,3 +310,24 @@ def test_a_worker_that_was_restarted_says_so_for_the_rest_of_the_session():
     assert wording.worker(DecoderStatus("a", state="live"), ended=False) == "live"
     assert wording.worker(DecoderStatus("a", state="live", restarts=2), ended=False) == "live, restarted 2×"
     assert wording.worker(DecoderStatus("a", state="live", restarts=2), ended=True) == "ended"
+
+
+class TestDraftWithBank:
+    """An experiment whose classes are those of a bank, in the form."""
+
+    def test_it_can_be_saved_as_it_is_and_gets_classes_of_its_own_when_they_are_changed(self, pictures, make_bank):
+        bank = make_bank(pictures)
+        path = bank.parent / "experiment.toml"
+        path.write_text(
+            f'name = "x"\n[source]\nuse = "lsl"\n[bank]\npath = "{bank.name}"\n'
+            '[[decoder]]\nname = "seen"\nuse = "ridge-embed"\nlock = "marker"\nwindow = 0.5\n'
+        )
+        before = config.load(path)
+        form = draft.draft_of(before)
+        assert draft.problem(form, before, path) == ""
+        assert not draft.experiment_of(form, before).own_classes
+        changed = replace(form, classes=form.classes[:2])
+        after = draft.experiment_of(changed, before)
+        assert after.own_classes and list(after.classes) == ["blues", "greens"]
+        config.save(after, path)
+        assert list(config.load(path).classes) == ["blues", "greens"]

@@ -139,6 +139,7 @@ def experiment_of(draft: Draft, before: Experiment) -> Experiment:
         name=draft.name,
         source=Component(draft.source.use, arguments(draft.source.args, "[source]")),
         classes=classes,
+        own_classes=before.own_classes or classes != dict(before.classes),
         trial=Trial(draft.start, draft.stop),
         decoders=tuple(decoders),
         evidence=draft.evidence,
@@ -153,7 +154,11 @@ def problem(draft: Draft, before: Experiment, path: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="rtbci-form-") as folder:
         scratch = Path(folder) / path.name
         try:
-            config.save(experiment_of(draft, before), scratch)
+            experiment = experiment_of(draft, before)
+            if experiment.bank is not None:  # its path is relative to the file, not to the scratch folder
+                bank = replace(experiment.bank, path=before.resolve(experiment.bank.path))
+                experiment = replace(experiment, bank=bank)
+            config.save(experiment, scratch)
         except ConfigError as error:
             return str(error).replace(str(scratch), path.name)
     return ""
