@@ -43,11 +43,31 @@ REAL_TIME = (
 )
 
 
+def _group(path: str) -> str:
+    """What is run in one process: a file of ``tests``, or all that runs in real time."""
+    file = path.split("::")[0].removeprefix("tests/")
+    return "real time" if file.startswith(REAL_TIME) else file
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For ``-n``: a file's tests stay in one process, with the fixtures that they share, as do all that run in real time."""
-    for item in items:
-        file = item.path.relative_to(ROOT / "tests").as_posix() if item.path.is_relative_to(ROOT / "tests") else ""
-        item.add_marker(pytest.mark.xdist_group("real time" if file.startswith(REAL_TIME) else file))
+    """What runs in real time comes first: it takes longest, and one process alone can do it."""
+    items.sort(key=lambda item: _group(item.nodeid) != "real time")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """For ``-n``: a file's tests stay in one process, with the fixtures that they share, as do all that run in real time.
+
+    (``--dist loadgroup`` is to do that by itself; xdist 3.8 changes an attribute that pytest 9.2 no longer has.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False  # in the order in which they were collected
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")

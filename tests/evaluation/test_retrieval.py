@@ -32,7 +32,15 @@ def evaluated(tmp_path_factory) -> Path:
 
 def evaluate(folder: Path, *more: object):
     return rtbci(
-        "evaluate", folder / "experiment.toml", "--recording", bundled.calibration(), "--out", folder / "out", *more
+        "evaluate",
+        folder / "experiment.toml",
+        "--recording",
+        bundled.calibration(),
+        "--out",
+        folder / "out",
+        "--jobs",
+        1,
+        *more,
     )
 
 

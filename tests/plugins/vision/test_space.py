@@ -131,7 +131,7 @@ def test_arrays_of_something_else_are_refused():
     nan[0, 0] = np.nan
     for change, said in (
         ({"version": np.array(2)}, "features of version 2; this rtbci has 1"),
-        ({"version": np.array([1])}, r"features of version \[1\]"),
+        ({"version": np.array([1, 1])}, r"features of version \[1, 1\]"),
         ({"mean": np.zeros(3)}, r"a mean of shape \(3,\)"),
         ({"projection": np.zeros((0, N_FEATURES))}, r"a projection of shape \(0, "),
         ({"projection": np.zeros(N_FEATURES)}, "a projection of shape"),
