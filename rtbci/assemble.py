@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rtbci import model as models
@@ -24,7 +22,7 @@ from rtbci.devices import use_device
 from rtbci.errors import BankError, ConfigError, DecoderError, ModelMismatch, TransformError
 from rtbci.interfaces import Calibrates, Decoder, Embeds, KnowsStream, Source, Transform
 from rtbci.learning import require_adapts
-from rtbci.model import Calibrated, Model
+from rtbci.model import Calibrated, Model, Rest
 from rtbci.pipeline import Pipeline, Plan
 from rtbci.types import StreamInfo
 
@@ -303,10 +301,11 @@ def open_bank(
     return index
 
 
-def retrieve_in(
-    experiment: Experiment, index: Index, pipeline: Pipeline, rest: NDArray[np.float64] | None = None
-) -> None:
-    """Let ``pipeline`` look in a bank for what was seen; ``rest`` is what its decoder's model knows of rest."""
+def retrieve_in(experiment: Experiment, index: Index, pipeline: Pipeline, rest: Rest | None = None) -> None:
+    """Let ``pipeline`` look in a bank for what was seen; ``rest`` is what its decoder's model knows of rest.
+
+    It counts in the bank that it is of, and in no other.
+    """
     from rtbci.bank.retriever import Retriever
 
     decoder: object = pipeline.decoder
@@ -323,7 +322,7 @@ def retrieve_in(
             hop=pipeline.hop,
             time_constant=experiment.evidence.time_constant,
             threshold=experiment.evidence.threshold,
-            rest=rest,
+            rest=rest.sure if rest is not None and rest.bank == index.bank.entry()["sha256"] else None,
             top=settings.top,
             average=settings.average,
             false_alarms=settings.false_alarms,

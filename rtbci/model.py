@@ -33,7 +33,7 @@ from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
 from rtbci.file_digest import sha256_of
 from rtbci.interfaces import Decoder
-from rtbci.model_entry import Calibrated, Model, describe, from_entry, make
+from rtbci.model_entry import Calibrated, Model, Rest, describe, from_entry, make
 from rtbci.signature import ChannelMap, Signature, match, signature_of
 from rtbci.weights import ARRAYS, ESTIMATOR, arrays_from_bytes, arrays_to_bytes, from_bytes, kind_of, to_bytes
 
@@ -41,6 +41,7 @@ __all__ = [
     "Calibrated",
     "ChannelMap",
     "Model",
+    "Rest",
     "Signature",
     "check_writable",
     "describe",
@@ -93,7 +94,7 @@ def save(path: Path, models: Mapping[str, Model]) -> None:
             flat = {f"{n}.{key}": value for n, arrays in model.calibrated.items() for key, value in arrays.items()}
             members.append((f"{name}/{TRANSFORMS}", arrays_to_bytes(flat, what)))
         if model.rest is not None:
-            members.append((f"{name}/{REST}", arrays_to_bytes({"rest": model.rest}, what)))
+            members.append((f"{name}/{REST}", arrays_to_bytes(_of_rest(model.rest), what)))
     _write(path, [describe(model) for model in models.values()], members)
 
 
@@ -182,13 +183,18 @@ def read_arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
         return arrays_from_bytes(_read(archive, f"{name}/{ARRAYS}", path), f'{path}: model "{name}"')
 
 
-def _rest(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[np.float64] | None:
+def _of_rest(rest: Rest) -> dict[str, NDArray[Any]]:
+    return {"sure": rest.sure, "bank": np.frombuffer(rest.bank.encode(), np.uint8)}
+
+
+def _rest(archive: zipfile.ZipFile, path: Path, name: str) -> Rest | None:
     if f"{name}/{REST}" not in archive.namelist():
         return None
-    rest = arrays_from_bytes(_read(archive, f"{name}/{REST}", path), f'{path}: rest of "{name}"').get("rest")
-    if rest is None or rest.ndim != 1 or not np.isfinite(rest).all():
+    arrays = arrays_from_bytes(_read(archive, f"{name}/{REST}", path), f'{path}: rest of "{name}"')
+    sure, bank = arrays.get("sure"), arrays.get("bank")
+    if sure is None or bank is None or sure.ndim != 1 or not np.isfinite(sure).all():
         raise ModelError(f'{path}: what "{name}" said of rest is something else; train it again')
-    return rest.astype(np.float64)
+    return Rest(sure.astype(np.float64), bytes(bank.astype(np.uint8)).decode("ascii", "replace"))
 
 
 def _calibrated(archive: zipfile.ZipFile, path: Path, name: str) -> Calibrated:

@@ -26,6 +26,19 @@ RECORDED = ("rtbci", "numpy", "scipy", "scikit-learn", "pyriemann", "mne", "torc
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """How sure a decoder was of windows in which nothing was shown (`rtbci.bank.rest`).
+
+    Attributes
+    ----------
+    sure : (n,) float64, of each such window. bank : SHA-256 of the bank among whose items it was sure; of no other one.
+    """
+
+    sure: NDArray[np.float64]
+    bank: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A fitted decoder and what it means.
 
@@ -37,7 +50,7 @@ class Model:
     window, hop, offset, baseline : seconds, as in the experiment file; ``lock`` is "marker" for event windows.
     space_id, logit_scale : of decoders that embed; None for classifiers.
     calibrated : what its transforms begin a session with.
-    rest : (n,) float64, how sure it was of windows of rest in calibration (`rtbci.bank.rest`); None where no bank was asked.
+    rest : how sure it was of windows of rest in calibration; None where no bank was asked.
     versions : of Python and the packages that fitted it.
     trained_on : per recording its name, sha256, and counts of windows and trials.
     created : UTC, ISO 8601.
@@ -61,7 +74,7 @@ class Model:
     trained_on: tuple[Mapping[str, Any], ...] = ()
     created: str = ""
     calibrated: Calibrated = field(default_factory=dict)
-    rest: NDArray[np.float64] | None = None
+    rest: Rest | None = None
 
 
 class _Step(Protocol):
@@ -102,7 +115,7 @@ def make(
     signature: Signature,
     trained_on: Iterable[Mapping[str, Any]] = (),
     calibrated: Calibrated | None = None,
-    rest: NDArray[np.float64] | None = None,
+    rest: Rest | None = None,
 ) -> Model:
     """The model of a ``decoder`` that was just fitted as its table of the experiment says."""
     return Model(
@@ -159,9 +172,7 @@ def describe(model: Model) -> dict[str, Any]:
     return described
 
 
-def from_entry(
-    entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrated, rest: NDArray[np.float64] | None = None
-) -> Model:
+def from_entry(entry: Mapping[str, Any], decoder: Decoder, calibrated: Calibrated, rest: Rest | None = None) -> Model:
     """The model that `describe` gave ``entry`` for, with what the file holds beside it. Raises KeyError or TypeError."""
     plain = ("name", "use", "args", "window", "hop", "lock", "offset", "baseline", "space_id", "logit_scale")
     return Model(

@@ -27,7 +27,7 @@ from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelError, TransformError
 from rtbci.interfaces import Calibrates, Decoder, Embeds, KnowsStream, Learns, Source
-from rtbci.model import Calibrated, Model
+from rtbci.model import Calibrated, Model, Rest
 from rtbci.pipeline import aligned_empty
 from rtbci.spool import IN_MEMORY, Room
 from rtbci.training_run import TrainingRun
@@ -215,8 +215,8 @@ def rest_for(
     data: Calibration,
     run: TrainingRun,
     index: Index | None,
-) -> NDArray[np.float64] | None:
-    """How sure the fitted ``decoder`` is of rest, where it looks in the experiment's bank: (n,) float64."""
+) -> Rest | None:
+    """How sure the fitted ``decoder`` is of rest, where it looks in the experiment's bank and there is enough of it."""
     if index is None or experiment.bank is None:
         return None
     from rtbci.bank.rest import rest_of
@@ -233,7 +233,7 @@ def rest_for(
         )
         return None
     run.note(f"{len(rest)} windows of rest set what is claimed, at {experiment.bank.false_alarms:g} false alarms each")
-    return rest
+    return Rest(rest, str(index.bank.entry()["sha256"]))
 
 
 def train(

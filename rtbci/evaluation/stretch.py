@@ -14,7 +14,7 @@ from rtbci import model as models
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.evaluation.nouns import Stretch
 from rtbci.interfaces import Decoder, Source
-from rtbci.model import Calibrated
+from rtbci.model import Calibrated, Rest
 from rtbci.pipeline import Pipeline
 from rtbci.replay import run
 from rtbci.report import DecisionHash, DecoderTally
@@ -45,7 +45,7 @@ class OnePart:
     piece: Piece
     batched: bool = False
     index: Index | None = None
-    rest: NDArray[np.float64] | None = None
+    rest: Rest | None = None
 
 
 class _Until:
