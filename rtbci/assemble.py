@@ -301,6 +301,11 @@ def open_bank(
     return index
 
 
+def knows_rest(rest: Rest | None, index: Index) -> bool:
+    """Whether ``rest`` is of the bank that is searched."""
+    return rest is not None and rest.bank == index.bank.entry()["sha256"]
+
+
 def retrieve_in(experiment: Experiment, index: Index, pipeline: Pipeline, rest: Rest | None = None) -> None:
     """Let ``pipeline`` look in a bank for what was seen; ``rest`` is what its decoder's model knows of rest.
 
@@ -322,7 +327,7 @@ def retrieve_in(experiment: Experiment, index: Index, pipeline: Pipeline, rest: 
             hop=pipeline.hop,
             time_constant=experiment.evidence.time_constant,
             threshold=experiment.evidence.threshold,
-            rest=rest.sure if rest is not None and rest.bank == index.bank.entry()["sha256"] else None,
+            rest=rest.sure if rest is not None and knows_rest(rest, index) else None,
             top=settings.top,
             average=settings.average,
             false_alarms=settings.false_alarms,

@@ -180,6 +180,10 @@ class Decider:
             calibrated=self._fitted.model.calibrated,
         )
         if self._index is not None:
+            if not assemble.knows_rest(self._fitted.model.rest, self._index):
+                self._note(
+                    "its model knows too little of rest in this bank: a picture is claimed by its probability alone"
+                )
             assemble.retrieve_in(self._experiment, self._index, pipeline, self._fitted.model.rest)
         if newest is not None:
             pipeline.forget_before(newest.start, newest.skipped)
