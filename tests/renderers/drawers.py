@@ -13,22 +13,29 @@ from rtbci.bank import Bank
 
 
 class Flat:
-    """One colour, from the first numbers of the embedding; in ``steps`` of ``seconds`` in all."""
+    """One colour, from the first numbers of the embedding; in ``steps`` of ``seconds`` in all. ``diary``: a file."""
 
-    def __init__(self, seconds: float = 0.0, steps: int = 4, size: int = 24) -> None:
-        self.space_id = ""
+    def __init__(self, seconds: float = 0.0, steps: int = 4, size: int = 24, diary: str = "") -> None:
+        self.space_id, self.diary = "", diary
         self.seconds_of_a_picture, self.steps, self.size = seconds, steps, size
 
     def prepare(self, bank: Path) -> None:
         self.space_id = Bank.open(bank).space_id
 
     def render(self, embedding: np.ndarray, go_on: Callable[[], bool]) -> np.ndarray | None:
+        self.note("begun")
         for _ in range(self.steps):
             if not go_on():
+                self.note("given up")
                 return None
             time.sleep(self.seconds_of_a_picture / self.steps)
         colour = np.clip(np.round(100.0 * (embedding[:3] + 1.0)), 0, 255).astype(np.uint8)
         return np.broadcast_to(colour, (self.size, self.size, 3)).copy()
+
+    def note(self, what: str) -> None:
+        if self.diary:
+            with Path(self.diary).open("a") as file:
+                file.write(f"{what}\n")
 
 
 class Large(Flat):

@@ -87,14 +87,17 @@ def test_it_steps_back_behind_what_decides(session, start):
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
 
 
-def test_the_newest_request_is_drawn_and_one_of_another_marker_ends_what_is_drawn(session, start):
-    seen = session(use("Flat"), "seconds = 2.0\nsteps = 100")
+def test_the_newest_request_is_drawn_and_one_of_another_marker_ends_what_is_drawn(session, start, tmp_path):
+    diary = tmp_path / "diary"
+    seen = session(use("Flat"), f'seconds = 2.0\nsteps = 100\ndiary = "{diary}"')
     start(seen)
+    warmed_up = diary.read_text().split("\n").count("begun")
     seen.find(0, 1.0)
-    time.sleep(0.3)  # it is at it
+    until(lambda: diary.read_text().split("\n").count("begun") > warmed_up)  # it is at it
     for item in (1, 2, 3):
         seen.find(item, 2.0)
     drawn = until(lambda: picture(seen))
+    assert diary.read_text().split("\n").count("given up") == 1
     assert drawn.start == 40  # the fourth
     assert drawn.overtaken == 3
     assert drawn.number == 1
