@@ -82,7 +82,9 @@ def as_text(decoder: dict[str, Any]) -> list[str]:
         )
     times = decoder.get("retrieval_by_time", ())
     if times:
-        said = ", ".join(f"{row['top1']:.3f} at {row['seconds']:.2f} s" for row in times)
+        said = ", ".join(
+            f"{row['top1']:.3f} at {row['seconds']:.2f} s (shuffled {row['shuffled_top1']:.3f})" for row in times
+        )
         lines.append(f"           top-1 since onset: {said} (chance {times[0]['chance_top1']:.3f})")
     return lines
 

@@ -85,8 +85,15 @@ def _by_time(name: str, one: Mapping[str, Any]) -> Html:
     rows = one.get("retrieval_by_time", ())
     if not rows:
         return Html("")
-    header = [(f"{name}: seconds since onset", ""), ("trials", ""), ("top-1", ""), ("chance", ""), ("median rank", "")]
-    keys = (("n", count), ("top1", share), ("chance_top1", share), ("median_rank", quantity))
+    header = [
+        (f"{name}: seconds since onset", ""),
+        ("trials", ""),
+        ("top-1", ""),
+        ("chance", ""),
+        ("shuffled", ""),
+        ("median rank", ""),
+    ]
+    keys = (("n", count), ("top1", share), ("chance_top1", share), ("shuffled_top1", share), ("median_rank", quantity))
     return table(
         header,
         [[cell(f"{row['seconds']:.2f}"), *(cell(write(row[key]), number=True) for key, write in keys)] for row in rows],
