@@ -154,6 +154,7 @@ def arrays_of(case: Case, seed: int = 0) -> dict:
             "meta/space_id": text_to_array("bench"),
             "meta/logit_scale": np.array(14.0),
             "meta/similarity_scale": np.array(14.0),
+            "meta/item_scale": np.array(14.0),
             "meta/normalise": np.array([True, True]),
         }
     else:
