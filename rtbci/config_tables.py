@@ -26,7 +26,7 @@ from rtbci.experiment import (
 
 _TOP = (
     "name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session", "bank",
-    "renderer",
+    "renderer", "paradigm",
 )  # fmt: skip
 _OWN = (
     "name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt", "worker",
@@ -70,6 +70,7 @@ def experiment(top: Table, path: Path | None, text: str) -> Experiment:
         own,
         path,
         text,
+        _paradigm(top),
     )
 
 
@@ -123,6 +124,11 @@ def _source(top: Table) -> Component:
             top.problems.add("[source]", 'is missing; a table with use = "lsl", "file" or "synthetic" would be right')
         return Component("")
     return Component(table.text("use", example="lsl"), table.arguments(("use",)))
+
+
+def _paradigm(top: Table) -> Component | None:
+    table = top.table("paradigm", 'with use = "motor-imagery"')
+    return None if table is None else Component(table.text("use", example="motor-imagery"), table.arguments(("use",)))
 
 
 def _classes(top: Table) -> dict[str, tuple[str, ...]]:
@@ -408,6 +414,7 @@ def as_tables(experiment: Experiment) -> dict[str, Any]:
             "decoder": experiment.renderer.decoder or None,
             **_arguments(experiment.renderer.args, ("use", "decoder")),
         },
+        "paradigm": None if experiment.paradigm is None else _component_table(experiment.paradigm),
     }
     plain: dict[str, Any] = _lists(tables)
     return plain

@@ -135,7 +135,8 @@ class SessionConfig:
 class Experiment:
     """One experiment. ``path`` is the file it came from and ``text`` what stood there; neither counts for equality.
 
-    ``own_classes``: the file names its classes; otherwise they are those of the bank.
+    ``own_classes``: the file names its classes; otherwise they are those of the bank. ``paradigm`` is what calibration
+    presents, as the file says it: `rtbci present` judges its settings.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Experiment:
     own_classes: bool = True
     path: Path | None = field(default=None, compare=False)
     text: str = field(default="", compare=False)
+    paradigm: Component | None = None
 
     @property
     def file(self) -> str:

@@ -1,0 +1,104 @@
+"""The window itself, offscreen: what it paints, what its keys do, and how it is paced without a display."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from rtbci_stimulus.frame import Frame
+from rtbci_stimulus.painter import FramePainter
+from rtbci_stimulus.screen import RasterSurface, Screen
+
+
+class Pages:
+    """A stage of ``n`` frames that are all different; ``at`` is called with the number of each."""
+
+    def __init__(self, n, at=lambda k: None):
+        self.n, self.at = n, at
+        self.times = []
+
+    @property
+    def done(self):
+        return len(self.times) >= self.n
+
+    def frame(self):
+        self.at(len(self.times))
+        return Frame((), patch=(len(self.times) % 2) * 1.0)
+
+    def swapped(self, time):
+        self.times.append(time)
+
+
+@pytest.fixture
+def ticking():
+    """A clock that counts how often it was asked."""
+    state = {"asked": 0}
+
+    def clock():
+        state["asked"] += 1
+        return float(state["asked"])
+
+    return clock
+
+
+@pytest.fixture
+def screen(qapp, ticking):
+    made = Screen(FramePainter(0.35, "bottom left"), qapp.primaryScreen(), (320, 200), ticking)
+    yield made
+    made.close()
+
+
+def test_without_opengl_it_paints_by_raster_and_says_so(screen):
+    assert isinstance(screen.surface, RasterSurface)
+    assert screen.surface.kind == "raster"
+    assert "OpenGL" in screen.surface.name
+    assert screen.window.pixels == (320, 200)
+
+
+def test_the_clock_is_asked_once_for_each_frame_right_after_it(screen):
+    stage = Pages(5)
+    screen.run(stage, 0.001)
+    assert stage.times == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_frame_that_looks_like_the_one_before_is_not_painted_again(screen, monkeypatch):
+    painted = []
+    monkeypatch.setattr(screen.surface._painter, "paint", lambda painter, w, h, frame: painted.append(frame.k))
+    for k in range(4):
+        screen.surface.show(Frame((), k))
+    assert painted == [0]
+
+
+def test_keys_reach_whoever_asked_for_them(screen):
+    pressed = []
+    screen.on_key = pressed.append
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_P, Qt.Key.Key_Escape, Qt.Key.Key_7, Qt.Key.Key_Return, Qt.Key.Key_X):
+        QTest.keyClick(screen.window, key)
+    assert pressed == ["space", "p", "escape", "7", "return"]
+
+
+def test_a_window_that_is_closed_ends_the_stage(screen):
+    stage = Pages(1000, at=lambda k: screen.window.close() if k == 3 else None)
+    screen.run(stage, 0.001)
+    assert len(stage.times) == 4
+    assert screen.closed
+
+
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")
+def test_opengl_shows_what_raster_paints():
+    done = subprocess.run(
+        ["xvfb-run", "-a", "-s", "-screen 0 1024x768x24", sys.executable, str(Path(__file__).with_name("on_x.py"))],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
+    )
+    assert (done.returncode, done.stdout) == (0, "the same\n"), done.stderr
