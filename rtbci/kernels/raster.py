@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 EMPTY, DATA, GAP, PENDING = 0, 1, 2, 3
 """What a column is: before the oldest sample, samples, missing samples, or not come yet."""
+TILE = 16
+"""Columns that are painted together: as many pixels as a line of the processor's cache holds."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -104,14 +106,30 @@ def envelope(
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _lighten(pixel: Any, colour: Any, coverage: float) -> Any:
-    """The lighter, in each of red, green and blue, of a pixel and ``coverage`` of a colour (0xffRRGGBB)."""
+def _blend(pixel: Any, colour: Any, coverage: float, light: bool) -> Any:
+    """A pixel (0xffRRGGBB) covered in part by a colour: of red, green and blue each, what is further from the ground.
+
+    On a dark ground the lighter of the pixel and ``coverage`` of the colour; on a ``light`` one the darker of the pixel
+    and of white with ``coverage`` of the colour. So a thin part of one trace never dims another one that it crosses.
+    """
+    if coverage >= 1.0:
+        return colour
     out = np.uint32(0xFF000000)
     for bits in (16, 8, 0):
         below = (pixel >> np.uint32(bits)) & np.uint32(255)
-        above = np.uint32(float((colour >> np.uint32(bits)) & np.uint32(255)) * coverage)
-        out |= max(below, above) << np.uint32(bits)
+        full = float((colour >> np.uint32(bits)) & np.uint32(255))
+        if light:
+            out |= min(below, np.uint32(255.0 - (255.0 - full) * coverage)) << np.uint32(bits)
+        else:
+            out |= max(below, np.uint32(full * coverage)) << np.uint32(bits)
     return out
+
+
+@nb.njit(cache=True, nogil=True)
+def is_light(shade: Any) -> bool:
+    """Whether a colour (0xffRRGGBB) is nearer to white than to black (the luma of ITU-R BT.601)."""
+    red, green, blue = (shade >> 16) & 255, (shade >> 8) & 255, shade & 255
+    return bool(0.299 * red + 0.587 * green + 0.114 * blue > 127.5)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -143,36 +161,63 @@ def paint(
     reach : pixels that a trace may leave its zero line by; what goes further is cut there.
     step : positions per column.
     tick : positions between two lines of the time grid.
-    shades : (3,) uint32, colours of the background, of the time grid and of the hatching.
+    shades : (3,) uint32, colours of the background, of the time grid and of the hatching; a light background makes traces
+        darken what is below them, a dark one lighten it.
     """
     height, width = picture.shape
     n_shown = rows.shape[0]
-    for column in range(start, stop):
-        x = column % width
-        kind = kinds[x]
-        on_tick = np.floor((column + 1) * step / tick) > np.floor(column * step / tick)
-        background = shades[1] if on_tick else shades[0]
+    light = is_light(int(shades[0]))
+    backgrounds = np.empty(TILE, np.uint32)
+    begin = start
+    while begin < stop:
+        left = begin % width
+        n = min(TILE, stop - begin, width - left)
+        hatched = False
+        for i in range(n):
+            column = begin + i
+            on_tick = np.floor((column + 1) * step / tick) > np.floor(column * step / tick)
+            backgrounds[i] = shades[1] if on_tick else shades[0]
+            hatched |= kinds[left + i] >= GAP
         for y in range(height):
-            picture[y, x] = background
-        if kind == GAP or kind == PENDING:  # noqa: SIM109 - a tuple of them is slower in Numba
-            period = 7 if kind == GAP else 14
-            for y in range(height):
-                if (y + column) % period == 0:
-                    picture[y, x] = shades[2]
-            continue
-        if kind == EMPTY:
-            continue
+            for i in range(n):
+                picture[y, left + i] = backgrounds[i]
+        if hatched:
+            _hatch(picture, begin, left, n, kinds, shades[2])
         for s in range(n_shown):
             c = rows[s]
-            if not hi[x, c] >= lo[x, c]:
-                continue
-            top = centres[s] - min(max(hi[x, c] * pixels[s], -reach), reach) - 0.5
-            bottom = centres[s] - min(max(lo[x, c] * pixels[s], -reach), reach) + 0.5
-            first = max(int(np.floor(top)), 0)
-            last = min(int(np.floor(bottom)), height - 1)
-            for y in range(first, last + 1):
-                coverage = min(bottom, y + 1.0) - max(top, float(y))
-                if coverage >= 1.0:
-                    picture[y, x] = colours[s]
-                elif coverage > 0.0:
-                    picture[y, x] = _lighten(picture[y, x], colours[s], coverage)
+            for x in range(left, left + n):
+                if kinds[x] != DATA or not hi[x, c] >= lo[x, c]:
+                    continue
+                top = centres[s] - min(max(hi[x, c] * pixels[s], -reach), reach) - 0.5
+                bottom = centres[s] - min(max(lo[x, c] * pixels[s], -reach), reach) + 0.5
+                _line(picture, x, top, bottom, colours[s], light)
+        begin += n
+
+
+@nb.njit(cache=True, nogil=True)
+def _hatch(picture: NDArray[np.uint32], begin: int, left: int, n: int, kinds: NDArray[np.uint8], shade: int) -> None:
+    """Hatch what is no data of ``n`` columns from ``begin``, which stands at ``left``: missing samples more densely."""
+    for i in range(n):
+        kind = kinds[left + i]
+        if kind != GAP and kind != PENDING:
+            continue
+        period = 7 if kind == GAP else 14
+        for y in range((-(begin + i)) % period, picture.shape[0], period):
+            picture[y, left + i] = shade
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _line(picture: Any, x: int, top: float, bottom: float, colour: Any, light: bool) -> None:
+    """Cover column ``x`` from ``top`` to ``bottom`` (pixels from the upper edge), its two ends in part."""
+    height = picture.shape[0]
+    first, last = int(np.floor(top)), int(np.floor(bottom))
+    if first == last:
+        if 0 <= first < height:
+            picture[first, x] = _blend(picture[first, x], colour, bottom - top, light)
+        return
+    if 0 <= first < height:
+        picture[first, x] = _blend(picture[first, x], colour, first + 1.0 - top, light)
+    for y in range(max(first + 1, 0), min(last, height)):
+        picture[y, x] = colour
+    if 0 <= last < height and bottom > last:
+        picture[last, x] = _blend(picture[last, x], colour, bottom - last, light)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtbci.errors import Overrun
 from rtbci.kernels.raster import block_mean
-from rtbci.ring import Ring
+from rtbci_ui.traces.signals import Signal
 
 BLOCKS_PER_SECOND = 4
 MEAN_BLOCKS = 16
@@ -31,8 +31,8 @@ class Baseline:
     restarts : counts up when what was given before no longer holds (the first block is whole, or the writer lapped us).
     """
 
-    def __init__(self, ring: Ring, rate: float, seconds: float) -> None:
-        """Keep knots for the last ``seconds`` of ``ring``, whose rate is ``rate`` Hz."""
+    def __init__(self, ring: Signal, rate: float, seconds: float) -> None:
+        """Keep knots for the last ``seconds`` of ``ring`` (or of a piece of the past), whose rate is ``rate`` Hz."""
         self._ring = ring
         self.block = max(1, round(rate / BLOCKS_PER_SECOND))
         self._keep = int(seconds * rate / self.block) + MEAN_BLOCKS + 2
@@ -76,3 +76,11 @@ class Baseline:
             del self._knots[:surplus]
             self.first += surplus
         self.knots = np.array(self._knots)
+
+    def at(self, index: int, channel: int) -> float:
+        """What the picture takes off ``channel`` at sample ``index``, as `rtbci.kernels.raster.envelope` reckons it."""
+        knot = min(max(index / self.block - 1.0 - self.first, 0.0), len(self.knots) - 1.0)
+        low = int(knot)
+        high = min(low + 1, len(self.knots) - 1)
+        base = self.knots[low, channel]
+        return float(base + (knot - low) * (self.knots[high, channel] - base))

@@ -1,6 +1,8 @@
-"""The scrolling picture of the traces: a ring of columns, of which only the new ones are drawn.
+"""The picture of the traces: a ring of columns, of which only the new ones are drawn.
 
-No Qt here: the picture is an array of pixels that a widget shows in two parts (`Picture.parts`).
+No Qt here: the picture is an array of pixels that a widget shows in two parts (`Picture.parts`), or swept over the page
+before. Samples come from the session's ring, or from a piece of the past (`Picture.hold`), or from what a display filter
+makes of either.
 """
 
 from __future__ import annotations
@@ -14,12 +16,17 @@ from rtbci.errors import Overrun
 from rtbci.kernels import raster
 from rtbci.ring import Ring
 from rtbci.types import Times
-from rtbci_ui.baseline import Baseline
+from rtbci_ui.baseline import BLOCKS_PER_SECOND, MEAN_BLOCKS, Baseline
 from rtbci_ui.positions import Positions
 from rtbci_ui.scales import PAGES
+from rtbci_ui.traces.columns import Columns
+from rtbci_ui.traces.filtering import SETTLING_SECONDS, Choice, Filtered, design
+from rtbci_ui.traces.signals import Signal, Still
 
 LATE_SECONDS = 0.3
 """Without samples for this long the picture scrolls on empty: chunks arrive more often, a lost stream does not."""
+BEFORE_SECONDS = max(SETTLING_SECONDS, (MEAN_BLOCKS + 1) / BLOCKS_PER_SECOND)
+"""Signal before a page that its running mean and its filter need."""
 _MARGIN = 0.02
 """Part of the ring that is left alone, because the writer may overwrite it while it is drawn."""
 
@@ -41,14 +48,15 @@ class Lanes:
 
 
 class Picture:
-    """Draws the newest columns of a ring's samples into an array of pixels.
+    """Draws columns of a ring's samples into an array of pixels: the newest ones, or those that it is held at.
 
     Attributes
     ----------
     pixels : (height, width) uint32, 0xffRRGGBB; column k of time stands at ``k % width``.
     width : columns in the picture.
-    head : number of columns since the stream began: the newest column is ``head - 1``.
+    head : number of columns since the stream began: the newest column that is shown is ``head - 1``.
     step : positions (samples, missing ones counted) per column.
+    choice : the display filter.
     """
 
     def __init__(self, ring: Ring, rate: float, shades: tuple[int, int, int]) -> None:
@@ -56,8 +64,12 @@ class Picture:
         self._rate = rate
         self._shades = np.array(shades, np.uint32)
         self.positions = Positions(ring, rate)
-        self._baseline = Baseline(ring, rate, min(max(PAGES), ring.capacity / rate))
+        self._live = Baseline(ring, rate, min(max(PAGES), ring.capacity / rate))
+        self._baseline = self._live
         self._restarts = 0
+        self._still: Still | None = None
+        self.choice = Choice()
+        self._filtered: Filtered | None = None
         self._lanes: Lanes | None = None
         self._tick = rate
         self._drawn = 0  # samples below this one are in finished columns or in the newest, unfinished one
@@ -66,6 +78,8 @@ class Picture:
         self.step = 1.0
         self.resize(1, 1, 10.0)
 
+    # what is drawn -------------------------------------------------------------------------------------------------
+
     def resize(self, width: int, height: int, seconds: float) -> None:
         """Show ``seconds`` in ``width`` columns of ``height`` pixels; everything is drawn anew at the next refresh."""
         self.width = width
@@ -73,34 +87,92 @@ class Picture:
         self._kinds = np.zeros(width, np.uint8)
         self._lo = np.full((width, self._ring.n_channels), np.nan, np.float32)
         self._hi = np.full((width, self._ring.n_channels), np.nan, np.float32)
+        end = self.head * self.step
         self.step = seconds * self._rate / width
+        if self._still is not None:
+            self.head = round(end / self.step)
+        self._drop_filter()
         self._whole = True
 
     def show(self, lanes: Lanes, tick_seconds: float) -> None:
-        """Show other channels, scales or grid; what the columns hold is kept, so this works on a frozen picture too."""
+        """Show other channels, scales or grid; what the columns hold is kept, so this works on a held picture too."""
         self._lanes = lanes
         self._tick = tick_seconds * self._rate
         self._paint(self.head - self.width, self.head)
+
+    def filter(self, choice: Choice) -> None:
+        """Draw through another display filter from the next refresh on."""
+        self.choice = choice
+        self._drop_filter()
+        self._whole = True
+
+    def hold(self, still: Still, head: int | None = None) -> None:
+        """Show a piece of the past: the page that ends with column ``head``, or the one that is shown already, as it is."""
+        self._still = still
+        self._baseline = Baseline(still, self._rate, still.capacity / self._rate + 1.0)
+        self._baseline.refresh()
+        self._drop_filter()
+        self._whole = head is not None
+        self.head = self.head if head is None else head
+
+    def release(self) -> None:
+        """Show the newest samples again."""
+        if self._still is not None:
+            self._still, self._baseline = None, self._live
+            self._drop_filter()
+            self._whole = True
+
+    def _drop_filter(self) -> None:
+        if self._filtered is not None:
+            self._filtered.close()
+            self._filtered = None
+
+    @property
+    def signal(self) -> Signal:
+        """Where samples come from: the ring, or the piece of the past that is shown."""
+        return self._ring if self._still is None else self._still
+
+    def page_samples(self, head: int | None = None) -> tuple[int, int]:
+        """First and stop of the samples that the page to column ``head`` (None: the one that is shown) needs."""
+        head = self.head if head is None else head
+        before = BEFORE_SECONDS * self._rate
+        first = self.positions.at_position(max((head - self.width) * self.step - 1.0, 0.0))
+        stop = self.positions.at_position(max(head * self.step, 0.0)) + 1
+        first = max(int(first - before), 0)
+        return first - first % self._live.block, max(stop, first)
+
+    def safe(self) -> int:
+        """The oldest sample of the ring that the writer is not about to overwrite."""
+        oldest = self._ring.oldest
+        return oldest + int(self._ring.capacity * _MARGIN) if oldest else 0
+
+    def copy(self, start: int, stop: int) -> Still:
+        """Samples ``start`` to ``stop`` as far as the ring has them. Raises Overrun when it was lapped meanwhile."""
+        start = max(start, self.safe())
+        stop = max(min(stop, self._ring.written), start)
+        samples, times, _ = self._ring.read(start, stop)
+        return Still(start, samples, times)
+
+    # drawing -------------------------------------------------------------------------------------------------------
 
     def refresh(self, now: float | None = None) -> bool:
         """Draw what has come since the last call; say whether the picture changed.
 
         ``now`` is the time on the source's clock, up to which the picture scrolls while nothing comes; without it, it stops.
         """
-        ring = self._ring
+        if self._still is not None and not self._whole:
+            return False
+        signal = self.signal
+        written = signal.written  # before the gaps are looked at: those of the samples below it are in the table
         self.positions.refresh()
         self._baseline.refresh()
-        written = ring.written
         if written == 0:
             return False
         if self._baseline.restarts != self._restarts:
             self._restarts = self._baseline.restarts
             self._whole = True
-        last = self.positions.of(written - 1)
-        late = 0.0 if now is None else now - float(ring.view(written - 1, written)[1][0])
-        end = last + (late * self._rate if late > LATE_SECONDS else 0.0)
-        head = int(end / self.step) + 1
-        if head < self.head or self._drawn < ring.oldest:
+        head = self.head if self._still is not None else self._newest(written, now)
+        if head < self.head or self._drawn < signal.oldest:
             self._whole = True
         if not self._whole and written == self._drawn and head == self.head:
             return False
@@ -110,37 +182,65 @@ class Picture:
         try:
             self._measure(start, head, written)
         except Overrun:
+            self._drop_filter()
             self._whole = True  # the writer lapped us while we looked: the next refresh draws everything
             return False
         self.head, self._drawn, self._whole = head, written, False
         self._paint(start, head)
         return True
 
+    def _newest(self, written: int, now: float | None) -> int:
+        """Columns up to the newest sample, or up to ``now`` where nothing has come for a while."""
+        last = self.positions.of(written - 1)
+        late = 0.0 if now is None else now - float(self._ring.view(written - 1, written)[1][0])
+        return int((last + (late * self._rate if late > LATE_SECONDS else 0.0)) / self.step) + 1
+
+    def _filter(self, first: int, written: int) -> Signal:
+        """The signal, or what the display filter makes of it from sample ``first`` on."""
+        signal = self.signal
+        if self.choice.off:
+            return signal
+        if self._filtered is None:
+            oldest = signal.oldest if self._still is not None else self.safe()
+            begin = min(max(first - int(SETTLING_SECONDS * self._rate), oldest), written)
+            page = int(self.width * self.step + (SETTLING_SECONDS + 1.0) * self._rate) + 1
+            sections = design(self.choice, self._rate)
+            self._filtered = Filtered(signal, self.positions, sections, begin, page)
+        self._filtered.refresh(written)
+        return self._filtered
+
     def _measure(self, start: int, head: int, written: int) -> None:
-        """Fill columns ``start`` to ``head`` of the envelope from the ring."""
-        ring, width, step = self._ring, self.width, self.step
-        safe = ring.oldest + int(ring.capacity * _MARGIN) if ring.oldest else 0
-        first = min(max(self.positions.at_position(start * step) - 1, safe, 0), written)
+        """Fill columns ``start`` to ``head`` of the envelope from the signal."""
+        width, step = self.width, self.step
+        first = min(max(self.positions.at_position(start * step) - 1, 0), written)
+        signal = self._filter(first, written)
+        oldest = self.safe() if signal is self._ring else signal.oldest
+        first = min(max(first, oldest), written)
         rows = np.arange(start, head) % width
         self._lo[rows] = np.nan
         self._hi[rows] = np.nan
-        oldest, newest = self.positions.of(first), self.positions.of(written - 1)
+        knots, knots_first = self._baseline.knots, self._baseline.first
+        if self.choice.high_pass is not None:  # nothing is left to take off
+            knots, knots_first = np.zeros((1, self._ring.n_channels)), 0
+        left_end, right_end = self.positions.of(first), self.positions.of(written - 1)
         columns = np.arange(start, head)
         kinds = np.full(len(columns), raster.GAP, np.uint8)
-        kinds[columns + 1 <= oldest / step] = raster.EMPTY
-        kinds[columns > newest / step] = raster.PENDING
+        kinds[columns + 1 <= left_end / step] = raster.EMPTY
+        kinds[columns > right_end / step] = raster.PENDING
         for stretch in self.positions.stretches(first, written):
-            samples, _, _ = ring.view(stretch.start, stretch.stop)
+            samples, _, _ = signal.view(stretch.start, stretch.stop)
             left = max(int((stretch.start + stretch.shift) / step), start)
             right = min(int((stretch.stop - 1 + stretch.shift) / step) + 1, head)
             raster.envelope(
                 samples, stretch.start, stretch.shift, step, left, right,
-                self._baseline.knots, self._baseline.first, self._baseline.block, self._lo, self._hi,
+                knots, knots_first, self._baseline.block, self._lo, self._hi,
             )  # fmt: skip
             kinds[max(left - start, 0) : max(right - start, 0)] = raster.DATA
+        if self._still is not None:  # in no recording, and no longer in the ring
+            kinds[(kinds == raster.DATA) & np.isnan(self._hi[rows]).all(axis=1)] = raster.PENDING
         self._kinds[rows] = kinds
-        if not ring.intact(first):
-            raise Overrun(first, ring.oldest)
+        if not signal.intact(first):
+            raise Overrun(first, signal.oldest)
 
     def _paint(self, start: int, head: int) -> None:
         lanes = self._lanes
@@ -155,13 +255,19 @@ class Picture:
             max(2.5 * lane, 12.0), self.step, self._tick, self._shades,
         )  # fmt: skip
 
+    # what is asked -------------------------------------------------------------------------------------------------
+
+    def columns(self, sweep: bool, bar: int) -> Columns:
+        """Where columns stand on the screen."""
+        return Columns(self.head, self.width, self.step, sweep, bar)
+
     def parts(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """(first column, columns) of the older and of the newer part of the ring of columns, in this order."""
         seam = self.head % self.width
         return (seam, self.width - seam), (0, seam)
 
     def column(self, position: float) -> float:
-        """Where ``position`` stands, in columns from the left edge."""
+        """Where ``position`` stands, in columns from the left edge of a picture that scrolls."""
         return position / self.step - (self.head - self.width)
 
     @property
@@ -170,8 +276,21 @@ class Picture:
         return (self.head - self.width) * self.step
 
     def recent(self, seconds: float) -> tuple[NDArray[np.float32], Times]:
-        """Copies of the newest samples (n, n_channels) and times (n,), at most ``seconds`` of them."""
-        written = self._ring.written
-        start = max(written - int(seconds * self._rate), self._ring.oldest)
-        samples, times, _ = self._ring.read(start, written)
-        return samples, times
+        """Copies of the newest samples (n, n_channels) as they are drawn, and times (n,): at most ``seconds`` of them."""
+        signal: Signal = self.signal if self._filtered is None else self._filtered
+        written = signal.written
+        start = max(written - int(seconds * self._rate), signal.oldest)
+        samples, times, _ = signal.view(start, written)
+        return samples.copy(), times.copy()
+
+    def value(self, position: float, channel: int) -> float | None:
+        """What ``channel`` was at ``position``, before the display filter and less its running mean; None where unknown."""
+        signal = self.signal
+        index = self.positions.at_position(position)
+        if self.positions.of(index) - position > 1.0:
+            return None  # within a gap
+        try:
+            value = float(signal.view(index, index + 1)[0][0, channel])
+        except (Overrun, IndexError):
+            return None
+        return value - self._baseline.at(index, channel) if np.isfinite(value) else None

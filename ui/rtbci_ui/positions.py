@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rtbci.errors import Overrun
 from rtbci.ring import Ring
 from rtbci.types import Gap
+from rtbci_ui.traces.signals import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Positions:
             i += 1
         return found
 
+    def begins(self, index: int) -> bool:
+        """Whether sample ``index`` is the first after a gap."""
+        return index > 0 and self._starts[bisect_right(self._starts, index) - 1] == index
+
     def at_position(self, position: float) -> int:
         """The first sample that stands at or after ``position``, as far as the gap table tells."""
         for i in range(len(self._starts) - 1, -1, -1):
@@ -76,30 +81,34 @@ class Positions:
                 return min(index, self._starts[i + 1]) if i + 1 < len(self._starts) else index
         return 0
 
-    def at_time(self, time: float) -> float | None:
-        """Position of a time on the source's clock, or None where the ring holds nothing that tells.
+    def at_time(self, time: float, signal: Signal | None = None) -> float | None:
+        """Position of a time on the source's clock, or None where the ring (or ``signal``) holds nothing that tells.
 
         A time within a gap stands within the gap; one outside what the ring holds is reckoned at the nominal rate.
         """
-        written, oldest = self._ring.written, self._ring.oldest
+        source = self._ring if signal is None else signal
+        written, oldest = source.written, source.oldest
         if written <= oldest:
             return None
         low, high = oldest, written - 1
         while low < high:  # the first sample at or after the time; times are monotone but for clock jumps
             middle = (low + high) // 2
-            if self._time(middle) < time:
+            if _time(source, middle) < time:
                 low = middle + 1
             else:
                 high = middle
-        nearest = self._time(low)
+        nearest = _time(source, low)
+        if not math.isfinite(nearest):
+            return None
         if abs(nearest - time) * self._rate <= 1.0 and low > oldest:
-            before = self._time(low - 1)
+            before = _time(source, low - 1)
             if before < time < nearest and (nearest - before) * self._rate < 2.0:
                 return self.of(low) - (nearest - time) / (nearest - before)
         return self.of(low) + (time - nearest) * self._rate
 
-    def _time(self, index: int) -> float:
-        try:
-            return float(self._ring.view(index, index + 1)[1][0])
-        except Overrun:
-            return -math.inf  # overwritten while we searched: older than anything there is
+
+def _time(signal: Signal, index: int) -> float:
+    try:
+        return float(signal.view(index, index + 1)[1][0])
+    except Overrun:
+        return -math.inf  # overwritten while we searched: older than anything there is

@@ -91,3 +91,10 @@ def page_label(seconds: float) -> str:
     whole, tenth = divmod(abs(tenths), 10)
     text = f"{sign}{whole // 60}:{whole % 60:02d}"
     return f"{text}.{tenth}" if tenth else text
+
+
+def precise_label(seconds: float) -> str:
+    """``seconds`` since the stream began as m:ss.mmm."""
+    thousandths = round(abs(seconds) * 1000)
+    whole, part = divmod(thousandths, 1000)
+    return f"{'-' if seconds < 0 and thousandths else ''}{whole // 60}:{whole % 60:02d}.{part:03d}"
