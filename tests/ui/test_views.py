@@ -260,7 +260,7 @@ class TestBars:
 class TestMinute:
     def test_curves_and_trials(self, qtbot, feed, clock):
         markers = [Marker(5.0, "T2"), Marker(6.0, "unknown")]
-        view = MinuteView(markers, lambda: [Gap(5, 8.0, 9.0, 250)], clock)
+        view = MinuteView(markers, lambda: [Gap(5, 8.0, 9.0, 250)], clock, clock)
         qtbot.addWidget(view)
         view.resize(400, 200)
         view.show()
@@ -270,17 +270,15 @@ class TestMinute:
             feed.ring.add(decision(when))
         feed.refresh()
         view.refresh()
-        x, y = view._curves[0].getData()
-        assert x[0] == pytest.approx(-8.0)
-        assert x[-1] == pytest.approx(-0.1)
-        assert y == pytest.approx(0.8)
-        regions = [r.getRegion() for r in view._regions if r.isVisible()]
-        assert regions == [pytest.approx((-4.5, -1.5)), pytest.approx((-2.0, -1.0))]
-        colour = view._regions[0].brush.color()
-        assert colour.name() == theme.class_colour(1)
+        curve = view.shown.curves[0]
+        assert curve.x[0] == pytest.approx(-8.0)
+        assert curve.x[-1] == pytest.approx(-0.1)
+        assert curve.y == pytest.approx(0.8)
+        regions = [(shade.start, shade.stop, shade.index) for shade in view.shown.shades]
+        assert regions == [pytest.approx((-4.5, -1.5, 1)), pytest.approx((-2.0, -1.0, -1))]
         clock.time = 80.0
         view.refresh()
-        assert not any(r.isVisible() for r in view._regions)
+        assert view.shown.shades == ()
 
 
 class TestAge:

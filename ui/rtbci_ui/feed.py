@@ -1,15 +1,17 @@
-"""The decisions of one decoder as the screen needs them: the newest one, the last minute, and their ages."""
+"""The decisions of one decoder as the screen needs them: the newest one, the last minute and hour, and their ages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import Overrun
-from rtbci.runfolder import DecisionRing
+from rtbci.runfolder import ADAPTED_AT, FIELDS, DecisionRing, decision_from_row
 from rtbci.types import Decision, Flag
+from rtbci_ui.decisions.history import Batch, History
 
 HISTORY_SECONDS = 60.0
 EVENT_PATIENCE = 10.0
@@ -17,6 +19,13 @@ AGES = 2000
 """Ages that percentiles and the histogram are made of: the newest 2000 decisions."""
 SHOWN_CLASSES = 6
 """More classes than this are not legible at once: the likeliest ones are shown."""
+BLOCK_BYTES = 8 << 20
+"""What is read from the ring at once while a long session is attached to: a ring of 200 classes holds 54 MB."""
+SPARE = 64
+"""Rows of a full ring that are left alone when a session is attached to, because they are overwritten next."""
+JUMP_SECONDS = 1.0
+"""Time that goes back further than this was set back; event windows of late markers come a little out of order."""
+_AT = {name: k for k, name in enumerate(FIELDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +44,12 @@ class DecisionFeed:
     newest : the newest decision, or None before the first.
     times : (n,) float64, signal times of the last minute's decisions, seconds of the source's clock.
     evidence : (n, n_classes) float64, accumulated posterior probabilities; a row of NaN before each break.
+    history : the last hour, in bins; when a session is attached to that has run for long, what the ring still holds.
+    looked : how often there was something new.
     hop : seconds between decisions.
     locked : whether windows are locked to markers, so that decisions come when markers do.
     drawn : seconds from newest sample to pixels, one per decision that was drawn.
+    drawing : seconds of these from the decision being ready on, in the same order.
     """
 
     def __init__(self, name: str, ring: DecisionRing) -> None:
@@ -47,11 +59,14 @@ class DecisionFeed:
         self.hop = float(ring.ring.meta["hop"])
         self.locked = False
         self.newest: Decision | None = None
+        self.history = History(len(self.classes))
+        self.looked = 0
         self._seen = 0
         self._times: list[float] = []
         self._rows: list[NDArray[np.float64]] = []
         self._ages: list[float] = []
         self.drawn: list[float] = []
+        self.drawing: list[float] = []
         self._drawn_number = -1
 
     @property
@@ -67,31 +82,69 @@ class DecisionFeed:
         count = self.ring.count
         if count == self._seen:
             return False
-        first = self._seen
-        if not first:  # attaching to a session that has run for hours: the last minute is enough
-            first = max(0, count - max(AGES, int(HISTORY_SECONDS / self.hop) + 1))
-        try:
-            fresh = self.ring.new(first)
-        except Overrun:
-            return False  # the worker writes faster than we look: try again at the next tick
-        self._seen = count
-        for decision in fresh:
-            broken = bool(decision.flags & Flag.AFTER_GAP)
-            if self._times and (broken or decision.signal_time - self._times[-1] > self.patience):
+        ring, attaching = self.ring.ring, not self._seen
+        first = max(self._seen, count - ring.capacity + SPARE)
+        block = max(1, BLOCK_BYTES // (8 * ring.n_channels))
+        row: NDArray[np.float64] | None = None
+        for start in range(first, count, block):
+            stop = min(start + block, count)
+            try:
+                rows = ring.read(start, stop)[0]
+            except Overrun:
+                break  # the worker writes faster than we look: try again at the next tick
+            self._seen = stop
+            self._take(rows)
+            row = rows[-1]
+        if row is None:
+            return False
+        if attaching:  # it was ready before we looked: its time on the screen says nothing
+            self._drawn_number = self._seen
+        self.newest = decision_from_row(row)
+        self.looked += 1
+        return True
+
+    def _take(self, rows: NDArray[np.float64]) -> None:
+        """Take in ``rows`` (n, n_fields) of the ring; where time was set back, what came later has not happened."""
+        times = rows[:, _AT["signal_time"]]
+        newest = self._times[-1] if self._times else times[0]
+        back = np.flatnonzero(np.diff(times, prepend=newest) < -JUMP_SECONDS)
+        for start, stop in pairwise([0, *(int(place) for place in back), len(rows)]):
+            if start in back:
+                self._forget_after(float(times[start]))
+            if stop > start:
+                self._take_forward(rows[start:stop])
+
+    def _forget_after(self, time: float) -> None:
+        self.history.forget_after(time)
+        keep = next((k for k, when in enumerate(self._times) if when > time), len(self._times))
+        del self._times[keep:], self._rows[keep:]
+
+    def _take_forward(self, rows: NDArray[np.float64]) -> None:
+        n = len(self.classes)
+        times = rows[:, _AT["signal_time"]]
+        broken = (rows[:, _AT["flags"]].astype(np.int64) % (1 << ADAPTED_AT) & int(Flag.AFTER_GAP)) > 0
+        broken |= np.diff(times, prepend=self._times[-1] if self._times else times[0]) > self.patience
+        log_probs = rows[:, len(FIELDS) : len(FIELDS) + n]
+        batch = Batch(
+            times,
+            np.exp(rows[:, len(FIELDS) + n :]),
+            rows[:, _AT["answer"]].astype(np.int64),
+            log_probs.argmax(axis=1).astype(np.int64),
+            rows[:, _AT["marker_time"]],
+            broken,
+        )
+        self.history.add(batch)
+        ages = rows[-AGES:, _AT["ready_time"]] - times[-AGES:]
+        self._ages = [*self._ages, *ages.tolist()][-AGES:]
+        cut = float(times[-1]) - HISTORY_SECONDS
+        for k in np.flatnonzero(times >= cut):
+            if broken[k] and self._times:
                 self._times.append(self._times[-1] + 1e-6)
-                self._rows.append(np.full(len(self.classes), np.nan))
-            self._times.append(decision.signal_time)
-            self._rows.append(np.exp(decision.evidence))
-            self._ages.append(decision.age)
-        if fresh:
-            if self.newest is None:  # it was ready before we looked: its time on the screen says nothing
-                self._drawn_number = count
-            self.newest = fresh[-1]
-        cut = self._times[-1] - HISTORY_SECONDS if self._times else 0.0
+                self._rows.append(np.full(n, np.nan))
+            self._times.append(float(times[k]))
+            self._rows.append(batch.posterior[k].copy())
         keep = next((i for i, t in enumerate(self._times) if t >= cut), 0)
         del self._times[:keep], self._rows[:keep]
-        del self._ages[:-AGES]
-        return bool(fresh)
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -122,6 +175,7 @@ class DecisionFeed:
         if self._drawn_number != self._seen:
             self._drawn_number = self._seen
             self.drawn = [*self.drawn[-(AGES - 1) :], now - self.newest.signal_time]
+            self.drawing = [*self.drawing[-(AGES - 1) :], now - self.newest.ready_time]
         return self.drawn[-1] if self.drawn else None
 
     def likeliest(self) -> list[int]:

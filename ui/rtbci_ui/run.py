@@ -63,9 +63,14 @@ class Run:
         self._renderer: dict[str, Any] | None = None
 
     def now(self) -> float:
-        """The time on the source's clock, in seconds; it stands still once the session has ended."""
-        if self.status is not None and self.status.state == "ended" and self.status.time is not None:
-            return self.status.time
+        """The time on the source's clock, in seconds; it stands still where the session has ended or a replay is paused."""
+        status = self.status
+        if status is not None and status.time is not None:
+            if status.state == "ended":
+                return status.time
+            if status.playback is not None and status.written is not None:  # a player's clock has a speed of its own
+                since = min(self.monotonic() - status.written, STALE_SECONDS)
+                return status.time + since * status.clock_rate
         return self.monotonic() + self._offset
 
     def refresh(self) -> None:
@@ -114,6 +119,8 @@ class Run:
                 self.feeds[decoder.name] = DecisionFeed(
                     decoder.name, DecisionRing.attach(self.folder.decisions(decoder.name))
                 )
+            if decoder.name in self.feeds:
+                self.feeds[decoder.name].locked = decoder.hop is None
         silent = self.status.age(self.monotonic()) > STALE_SECONDS
         self._alive = alive(self.status.pid) if silent else None
         self._look_at_banks(self.status)

@@ -1,8 +1,8 @@
-"""The trials that markers begin, and the class that is true in each."""
+"""The trials that markers begin, the class that is true in each, and in the one that goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rtbci.types import Marker
@@ -28,3 +28,13 @@ def trials(decoder: DecoderStatus, markers: Iterable[Marker]) -> list[TrialSpan]
         for marker in markers
         if marker.label in decoder.labels
     ]
+
+
+LOOKED_AT = 64
+"""Newest markers among which the one of the trial that goes on is looked for."""
+
+
+def running(decoder: DecoderStatus, markers: Sequence[Marker], now: float) -> TrialSpan | None:
+    """The trial that goes on at ``now``, from its marker on; of several that overlap, the one that began last."""
+    going = [span for span in trials(decoder, markers[-LOOKED_AT:]) if span.start - decoder.trial[0] <= now < span.stop]
+    return max(going, key=lambda span: span.start, default=None)

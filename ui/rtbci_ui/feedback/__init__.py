@@ -1,0 +1,1 @@
+"""What the participant sees of the decisions: models without Qt, and a window of their own."""
