@@ -17,12 +17,14 @@ from rtbci import assemble, learnt, origins
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.devices import device_of
 from rtbci.errors import ModelError
+from rtbci.host import GpuMemory
 from rtbci.interfaces import Decoder
 from rtbci.origins import Origin
 from rtbci.pipeline import Pipeline
 from rtbci.retrieved import RetrievedRing
 from rtbci.runfolder import DecisionRing, RunFolder, replace_json
 from rtbci.sources.ring import RingSource
+from rtbci.stages import StageRing
 from rtbci.trials import Trial
 from rtbci.types import Decision, Retrieved, StreamInfo, Window
 from rtbci.warming import warm_up
@@ -81,6 +83,8 @@ class Decider:
         self._adapted = 0
         self._index: Index | None = None
         self._retrieved: RetrievedRing | None = None
+        self._began = self._cut = self._asked = 0.0
+        self._gpu = GpuMemory()
 
     @property
     def decoder(self) -> Decoder:
@@ -103,6 +107,7 @@ class Decider:
                 "fatal": False,
                 "device": self._device,
                 "notes": list(self.notes),
+                "gpu": self._gpu.look(),
                 **self.counts,
             },
         )
@@ -120,6 +125,8 @@ class Decider:
             self._fitted = self._load(info)  # what the warm-up has taught it is nonsense
             self._remember_learnt(info)
         self._decisions = self._decision_ring()
+        path = self._run.stages(self.name)
+        self._stages = StageRing.attach(path) if path.exists() else StageRing.create(path)
         self._remember_trials()
         return noise
 
@@ -227,12 +234,15 @@ class Decider:
         """The next window that is to be decided, or None; the older ones of several that have come are skipped."""
         while (window := self.pipeline.next_window()) is not None:
             if not self.pipeline.newer_is_due():
+                self._began, self._cut = self.pipeline.began, self.source.now()
                 return window
             self.pipeline.skip(window)
         return None
 
     def busy(self, since: int) -> None:
         """Let the session see since when it has been deciding, in ns of the monotonic clock; 0: it is not."""
+        if since:
+            self._asked = self.source.now()
         self._decisions.busy(since)
 
     def publish(self, decision: Decision) -> None:
@@ -240,6 +250,7 @@ class Decider:
         if (retrieved := self.pipeline.retrieved) is not None:
             self._retrieved_ring(retrieved).add(retrieved)
         self._decisions.add(decision)
+        self._stages.note(decision, self._began, self._cut, self._asked)
         if decision.adapted != self._adapted:
             self._adapted = decision.adapted
             self._keep_learnt(self._run.learnt(self.name))
@@ -279,7 +290,9 @@ class Decider:
             "without_data": self.pipeline.trials.without_data,  # a second pipeline hears all markers again
         }
         if time.monotonic() - self._told > REPORT_SECONDS:
+            self._stages.publish()
             self.say("live")
+        self._decisions.took(self.pipeline.received)  # last: who sees it finds all that was decided by then
 
     def _remember_trials(self) -> None:
         """After a restart: which trials were told already."""
@@ -297,5 +310,7 @@ class Decider:
     def close(self) -> None:
         """Let go of the rings."""
         self._decisions.close()
+        self._stages.publish()
+        self._stages.close()
         if self._retrieved is not None:
             self._retrieved.close()

@@ -90,6 +90,14 @@ class Evidence:
         self._sum: LogProbs = np.zeros(self.n_classes)
         self._state = np.array([1.0, -1.0, 0.0])  # see rtbci.kernels.evidence
 
+    def go_on_from(self, posterior: LogProbs) -> None:
+        """Have accumulated what led to ``posterior`` (n_classes,), natural logarithms, in another run.
+
+        What classes share drops out of a posterior, so that one accumulates as what it came from would. For how long a class
+        has been above the threshold is not known from it, and stays as it is.
+        """
+        self._sum[:] = posterior
+
     def add(self, log_probs: LogProbs, fresh: int) -> tuple[LogProbs, int]:
         """Take one window's ``log_probs`` (n_classes,), of whose samples ``fresh`` are new.
 

@@ -63,6 +63,7 @@ class Pipeline(Cutter):
     retrieved : what was found by the window that was decided last, where a bank is searched (`retrieve_with`).
     paced : whether samples come as time goes. Where they come as fast as they are decoded, nothing is late, and a decision
         is ready when its newest sample has arrived plus the time that was spent on it (on a batch: shared equally).
+    began : when a window was last asked for, on the source's clock; transforms up to it run from there on.
 
     Raises
     ------
@@ -104,7 +105,7 @@ class Pipeline(Cutter):
         self._finished: list[Decided] = []
         adapts = plan.adapt and decoder is not None
         self._learner = Learner(decoder, self.cut_again) if adapts and decoder is not None else None
-        self._began = 0.0
+        self.began = 0.0
         self._retriever: Retriever | None = None
         self._shown: Gatherer[tuple[NDArray[np.float32], int]] | None = None
         self._found: list[Found] = []
@@ -177,12 +178,12 @@ class Pipeline(Cutter):
 
     def next_window(self) -> Window | None:
         """The next window that is complete and touches no hole; its samples stand until the next call."""
-        self._began = self.source.now()
+        self.began = self.source.now()
         return super().next_window()
 
     def next_windows(self, limit: int) -> Batch | None:
         """The next windows that are complete, at most ``limit``, with no hole in or between them; None: none is yet."""
-        self._began = self.source.now()
+        self.began = self.source.now()
         return super().next_windows(limit)
 
     def decode(self, window: Window, adapted: int | None = None) -> Decision:
@@ -258,7 +259,7 @@ class Pipeline(Cutter):
         """When decisions on samples of ``times`` that came at ``arrivals`` are ready, and `LATE` or 0 for each."""
         now = self.source.now()
         if not self.paced:
-            return arrivals + (now - self._began) / len(times), np.zeros(len(times), np.int64)
+            return arrivals + (now - self.began) / len(times), np.zeros(len(times), np.int64)
         allowed = self.plan.hop if self.plan.hop is not None else self.plan.window
         return np.full(len(times), now), LATE * (now - times > allowed)
 

@@ -6,6 +6,7 @@
                          +----busy past deadline---> (killed) -> waiting
                          +----its device is lost---> waiting --at once, on the CPU--> starting
     starting --cannot work on this stream (exit code 2)--> failed
+    any state --halt()--> stopped --go_on()--> starting
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +38,8 @@ STARTING_SECONDS = 120.0
 """A worker that is not ready by then is taken for hung: loading a network can take long, not this long."""
 DYING_SECONDS = 2.0
 """A process that is killed is gone in less, unless a driver holds it; nobody waits longer."""
+REASONS = 20
+"""Restarts of which it is kept when they were and why: the newest."""
 LIMITED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 ONE_THREAD = dict.fromkeys(LIMITED, "1")
 
@@ -94,8 +98,10 @@ class WorkerProcess:
     Attributes
     ----------
     name : what it is called, as its log is: its decoder, or the experiment's name for it.
-    state : "starting", "live", "waiting" (to be restarted) or "failed" (it cannot work; see ``problem``).
+    state : "starting", "live", "waiting" (to be restarted), "failed" (it cannot work; see ``problem``) or "stopped" (by
+        command).
     on_cpu : whether it runs on the CPU because the device of one of its decoders was lost.
+    reasons : when it ended, in seconds since 1970, and why, each time that it is started again; newest last.
     """
 
     def __init__(self, configs: Sequence[DecoderConfig], run: RunFolder, session_folder: Path) -> None:
@@ -104,6 +110,7 @@ class WorkerProcess:
         self.problem: str | None = None
         self.restarts = 0
         self.on_cpu = False
+        self.reasons: deque[dict[str, Any]] = deque(maxlen=REASONS)
         self._followed = {config.name: _Followed(config, run) for config in configs}
         self._run = run
         self._session_folder = session_folder
@@ -156,7 +163,7 @@ class WorkerProcess:
     @property
     def settled(self) -> bool:
         """Whether it is live, or has shown that it will not be so soon."""
-        return self.state in ("live", "failed") or self._failures >= 2
+        return self.state in ("live", "failed", "stopped") or self._failures >= 2
 
     def report(self, decoder: str) -> dict[str, Any]:
         """What the worker last said of one of its decoders."""
@@ -164,7 +171,7 @@ class WorkerProcess:
 
     def watch(self, restart: bool = True) -> None:
         """Look after the process once: whether it is ready, gone, hung, or due to be started again."""
-        if self.state == "failed":
+        if self.state in ("failed", "stopped"):
             return
         if self.state == "waiting":
             if restart and time.monotonic() >= self._again_at:
@@ -216,12 +223,16 @@ class WorkerProcess:
             self.state = "failed"
             return
         self.state = "waiting"
+        self._keep_reason(self.problem)
         if to_cpu:
             self.on_cpu, self._again_at = True, 0.0
             return
         wait = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
         self._failures += 1
         self._again_at = time.monotonic() + wait
+
+    def _keep_reason(self, why: str) -> None:
+        self.reasons.append({"time": time.time(), "why": why})
 
     def _kill(self, why: str) -> None:
         self._put_down()
@@ -253,7 +264,19 @@ class WorkerProcess:
         self._again_at = 0.0
         self.on_cpu = False
         self.problem = "restarted by the experimenter"
+        self._keep_reason(self.problem)
         self.state = "waiting"
+
+    def halt(self) -> None:
+        """End the process until `go_on`: somebody wants no decisions now, which is no fault and no restart."""
+        if self.state != "stopped":
+            self._put_down()
+            self.state, self.problem, self._failures = "stopped", None, 0
+
+    def go_on(self) -> None:
+        """Start the process that `halt` has ended; it begins anew, with the signal of the last seconds."""
+        if self.state == "stopped":
+            self.start()
 
     def close(self) -> None:
         """Let go of the rings."""

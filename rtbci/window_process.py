@@ -18,6 +18,11 @@ class WindowProcess:
         # what it prints must not get between a program and the one JSON object on our stdout
         self._process = subprocess.Popen([sys.executable, "-m", "rtbci_ui", str(run)], stdout=subprocess.DEVNULL)
 
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
     def ended(self) -> int | None:
         """Exit code, 0 when it was closed; None while it is open."""
         return self._process.poll()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rtbci_ui.status import DecoderStatus, RecordingStatus
 
@@ -101,3 +101,39 @@ def value_in(value: float, unit: str) -> str:
         larger = {"fT": "pT", "fT/cm": "pT/cm", "uV": "mV"}[unit]
         return f"{value / 1000.0:g} {larger}"
     return f"{value:g} {shown}".strip()
+
+
+NOT_KNOWN = "unknown"
+"""A figure that cannot be had; it is never shown as 0."""
+MARKS = {"good": "✓", "warning": "▲", "alarm": "✖"}
+"""A mood for whoever cannot tell its colour."""
+
+
+def percent(value: float | None) -> str:
+    """A load."""
+    return NOT_KNOWN if value is None else f"{value:.0f} %"
+
+
+def megabytes(value: float | None) -> str:
+    """A size that is given in megabytes."""
+    return NOT_KNOWN if value is None else size(round(value * 1e6))
+
+
+def clock_offset(milliseconds: float | None) -> str:
+    """By how much two clocks differ: they count from when their machines were started, which may be weeks apart."""
+    if milliseconds is None or math.isnan(milliseconds):
+        return NOT_KNOWN
+    return f"{milliseconds:+.2f} ms" if abs(milliseconds) < 1000.0 else f"{milliseconds / 1000.0:+.1f} s"
+
+
+def roughly(seconds: float) -> str:
+    """A time to come that is an estimate."""
+    for least, unit, name in ((172_800.0, 86_400.0, "d"), (3600.0, 3600.0, "h"), (60.0, 60.0, "min")):
+        if seconds >= least:
+            return f"≈ {seconds / unit:.{0 if seconds >= 10.0 * unit else 1}f} {name}"
+    return f"≈ {seconds:.0f} s"
+
+
+def time_of_day(wall: float) -> str:
+    """Local time of ``wall``, seconds since 1970."""
+    return datetime.fromtimestamp(wall).strftime("%H:%M:%S")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rtbci_ui import theme, wording
@@ -14,7 +15,8 @@ from rtbci_ui.feed import DecisionFeed, percentiles
 from rtbci_ui.views.minute import axis_font
 
 BINS = 40
-STALE_WORDS = "STALE: nothing newer came"
+STALE_WORDS = "STALE: nothing newer"
+SILENT_WORDS = "STALE: no word of it"
 
 
 def _row(what: str, found: tuple[float, float, float] | None, n: int, grey: bool) -> str:
@@ -26,19 +28,22 @@ def _row(what: str, found: tuple[float, float, float] | None, n: int, grey: bool
         f'<td style="color:{colour}">&nbsp; p{p}&nbsp;</td><td align="right" style="color:{figure}">{value:.1f}</td>'
         for p, value, colour in zip((50, 95, 99), found, (theme.GOOD, theme.WARNING, theme.ALARM), strict=True)
     )
-    return f'<tr><td style="color:{theme.DIM}">{what}</td>{cells}<td style="color:{theme.DIM}">&nbsp; ms, last {n}</td></tr>'
+    return (
+        f'<tr><td style="color:{theme.DIM}">{what}</td>{cells}<td style="color:{theme.DIM}">&nbsp; ms of {n}</td></tr>'
+    )
 
 
 class AgeView(QWidget):
-    """Age of the newest decision and the histogram of ages (newest sample to decision ready)."""
+    """Age of the newest decision, in letters of ``points``, and the histogram of ages (newest sample to decision ready)."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], points: float = 19.0) -> None:
         super().__init__()
         self._now = now
         self._feed: DecisionFeed | None = None
         self._ended = self._grey = False
+        self._colour = ""
         self.age = QLabel(wording.UNKNOWN)
-        self.age.setFont(theme.font(19.0, bold=True, fixed=True))
+        self.age.setFont(theme.font(points, bold=True, fixed=True))
         self.state = QLabel()
         self.state.setFont(theme.font(8.5))
         self.ready = QLabel(wording.UNKNOWN)
@@ -61,7 +66,8 @@ class AgeView(QWidget):
         column.addWidget(self.state)
         column.addLayout(facts)
         column.addStretch(1)
-        self.state.setMinimumWidth(self.state.fontMetrics().horizontalAdvance(STALE_WORDS) + 4)
+        widest = QFontMetrics(theme.font(8.5, bold=True)).horizontalAdvance(STALE_WORDS)
+        self.state.setMinimumWidth(widest + 14)
         self.widget = pg.PlotWidget(background=theme.PANEL)
         self.plot = self.widget.getPlotItem()
         self.plot.setMenuEnabled(False)
@@ -70,7 +76,7 @@ class AgeView(QWidget):
         self.plot.hideAxis("left")
         self.plot.getAxis("bottom").setStyle(tickFont=theme.font(8.0))
         axis_font(self.plot)
-        self._bars = pg.BarGraphItem(x0=[0], x1=[1], height=[0], pen=None, brush="#56b4e9")
+        self._bars = pg.BarGraphItem(x0=[0], x1=[1], height=[0], pen=None, brush=theme.CLASSES[0])
         self.plot.addItem(self._bars)
         self._lines = []
         for colour in (theme.GOOD, theme.WARNING, theme.ALARM):
@@ -108,15 +114,15 @@ class AgeView(QWidget):
             self.refresh_histogram()
 
     def refresh(self) -> None:
-        """The age now."""
+        """The age now; of a session that is silent, never as one that holds."""
         fresh = self._feed.freshness(self._now()) if self._feed else None
         if self._feed is None or fresh is None:
             self._say(wording.UNKNOWN, "no decision yet", theme.DIM)
             return
         if self._ended:
             self._say(wording.UNKNOWN, "session ended", theme.DIM)
-        elif fresh.stale:
-            self._say(wording.age_ms(fresh.age), STALE_WORDS, theme.STALE)
+        elif fresh.stale or self._grey:
+            self._say(wording.age_ms(fresh.age), SILENT_WORDS if self._grey else STALE_WORDS, theme.STALE)
         else:
             self._say(wording.age_ms(fresh.age), "since its newest sample", theme.TEXT)
 
@@ -142,11 +148,12 @@ class AgeView(QWidget):
             line.show()
         self.plot.setXRange(0.0, top, padding=0.0)
         self.plot.setYRange(0.0, max(int(counts.max()), 1) * 1.05, padding=0.0)
-        self.plot.getAxis("bottom").setLabel(None)
 
     def _say(self, age: str, state: str, colour: str) -> None:
         self.age.setText(age)
-        if self.state.text() != state:
+        if self.state.text() != state or self._colour != colour:
+            self._colour = colour
             self.state.setText(state)
             self.age.setStyleSheet(f"color: {colour}")
-            self.state.setStyleSheet(f"color: {theme.ALARM if state.startswith('STALE') else theme.DIM}")
+            red = f"color: #ffffff; background: {theme.ALARM_BACK}; padding: 1px 4px; font-weight: bold"
+            self.state.setStyleSheet(red if state.startswith("STALE") else f"color: {theme.DIM}")
