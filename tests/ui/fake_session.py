@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,12 @@ class Signal:
         return self._table[np.arange(start, stop) % len(self._table)]
 
 
+@lru_cache(maxsize=2)
+def signal_of(kind: str) -> Signal:
+    """The signal of a stream of ``kind``: made once, because it takes half a second."""
+    return Signal(stream(kind))
+
+
 class FakeSession:
     """Writes what a session would; ``step(now)`` brings the folder up to ``now`` (seconds since the start)."""
 
@@ -135,8 +142,9 @@ class FakeSession:
         self.session.mkdir(parents=True)
         (self.session / "experiment.toml").write_text(EXPERIMENT)
         self.info = stream(kind)
-        self.signal = Signal(self.info)
+        self.signal = signal_of(kind)
         self.offset = offset
+        self.display: dict[str, object] = {}
         self.began = time.monotonic()
         self.ring = Ring.create(self.run.raw, int(30 * self.info.rate), self.info.n_channels)
         self.run.write_stream(self.info, offset)
@@ -216,7 +224,8 @@ class FakeSession:
             "samples": {"received": self.received, "lost": self.missing}, "gaps": self.ring.n_gaps,
             "last_sample_time": self.time(seconds),
             "recording": {**self.recording, "bytes": self.received * self.info.n_channels * 4, "seconds": seconds},
-            "decoders": decoders,
+            "decoders": decoders, "display": self.display,
+            "charge": {"decoder": next(iter(decoders), None), "next": None},
         }  # fmt: skip
         replace_json(self.run.status, status)
 

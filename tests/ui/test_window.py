@@ -7,9 +7,12 @@ import time
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog, QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QPushButton
 
 from rtbci.errors import RecordingError
+from rtbci_ui import asking, theme
+from rtbci_ui.docks import PANELS
+from rtbci_ui.preferences import Preferences
 from rtbci_ui.run import Run
 from rtbci_ui.window import MainWindow
 from tests.ui.fake_session import CLASSES, FakeSession
@@ -30,55 +33,63 @@ class Sent(list):
 class Seen:
     """A window with its clock in the test's hands: it looks when it is told to."""
 
-    def __init__(self, qtbot, path):
-        self.time = time.monotonic()
+    def __init__(self, qtbot, path, at=None):
+        self.time = time.monotonic() if at is None else at
         self.run = Run(path, lambda: self.time)
         self.sent = Sent()
-        self.window = MainWindow(self.run, self.sent)
+        self.preferences = Preferences(path.parent / "rtbci.ini")
+        self.window = MainWindow(self.run, self.sent, self.preferences)
+        self.window.asks = False
         self.window._timer.stop()
         qtbot.addWidget(self.window)
         self.window.show()
+        QApplication.processEvents()  # the panels get their places
 
     def look(self, after=0.11):
         self.time += after
-        self.window._due = dict.fromkeys(self.window._due, 0.0)
+        self.window._status_due = self.window.panels["traces"]._due = 0.0
         self.window.tick()
+        QApplication.processEvents()  # what has appeared gets its place
+
+    @property
+    def traces(self):
+        return self.window.panels["traces"].view
+
+    @property
+    def cards(self):
+        return self.window.panels["decisions"].cards
 
 
 @pytest.fixture
 def seen(qtbot, fake):
     fake.fill(12.0)
-    return Seen(qtbot, fake.run.path)
+    return Seen(qtbot, fake.run.path, fake.began + 12.0)
 
 
 def test_a_live_session_is_shown_whole(seen, fake):
     seen.look()
     window = seen.window
-    assert window.traces is not None
-    assert window.stage.currentWidget() is window.traces
-    assert window.banner.isVisible() is False
+    assert seen.traces is not None
+    assert not window.banner.isVisible(), window.banner.headline.text()
     assert window.header.name.text() == "fists or feet"
     assert "live" in window.header.state.text()
     assert window.header.recording.text() == "● REC"
-    assert window.cards["riemann"].verdict() in (*CLASSES, "abstains")
-    shown = window.state.texts()
-    assert "BioSemi-64 (EEG)" in shown
-    assert "3 000" in shown
+    assert seen.cards["riemann"].verdict() in (*CLASSES, "abstains")
     assert len(window.run.feeds["riemann"].times) == fake.decisions["riemann"].count
-    assert window.minute._curves
-    assert window.age._bars.opts["height"].sum() == fake.decisions["riemann"].count
+    assert window.panels["health"].age._bars.opts["height"].sum() == fake.decisions["riemann"].count
+    assert [name for name in window.panels if window.docks.in_sight(name)] == ["traces", "decisions", "health"]
 
 
 def test_the_window_may_open_before_there_is_anything(qtbot, tmp_path):
     (tmp_path / "run").mkdir()
     seen = Seen(qtbot, tmp_path / "run")
     seen.look()
-    assert seen.window.waiting.text() == "waiting for the session…"
+    assert seen.window.panels["traces"].waiting.isVisible()
     assert seen.window.banner.headline.text() == "Waiting for the session"
     (tmp_path / "run" / "status.json").write_text(json.dumps({"state": "connecting", "monotonic": seen.time + 0.1}))
     seen.look()
-    assert seen.window.waiting.text() == "waiting for the stream…"
-    assert seen.window.traces is None
+    assert seen.window.banner.headline.text() == "Waiting for the stream…"
+    assert seen.traces is None
 
 
 def test_views_appear_as_the_session_makes_what_they_look_at(qtbot, tmp_path):
@@ -86,18 +97,18 @@ def test_views_appear_as_the_session_makes_what_they_look_at(qtbot, tmp_path):
     fake.fill(3.0)
     seen = Seen(qtbot, fake.run.path)
     seen.look()
-    assert seen.window.traces is not None
-    assert not seen.window.cards
+    assert seen.traces is not None
+    assert not seen.cards
     from rtbci.runfolder import DecisionRing
 
     fake.decisions["csp"] = DecisionRing.create(fake.run.decisions("csp"), CLASSES, 0.1, 2.0)
     fake.write_status(3.0)
     seen.look()
-    assert list(seen.window.cards) == ["csp"]
-    assert seen.window.cards["csp"].verdict() == "waiting…"
+    assert list(seen.cards) == ["csp"]
+    assert seen.cards["csp"].verdict() == "waiting…"
     fake.decide("csp", 3.0, 2.0)
     seen.look(0.01)
-    assert seen.window.cards["csp"].verdict() == "fists"
+    assert seen.cards["csp"].verdict() == "fists"
     fake.close()
 
 
@@ -107,36 +118,34 @@ def test_a_ring_that_is_still_being_made_is_waited_for(qtbot, fake, tmp_path):
     fake.write_status(0.0)
     seen = Seen(qtbot, fake.run.path)
     seen.look()
-    assert seen.window.traces is None
+    assert seen.traces is None
     whole.replace(fake.run.raw)
     seen.look()
-    assert seen.window.traces is not None
+    assert seen.traces is not None
 
 
 def test_a_lost_stream_is_said_at_the_top_and_the_traces_run_empty(seen, fake):
     seen.look()
     fake.state = "lost"
     fake.write_status(12.0)
-    head, width = seen.window.traces.picture.head, seen.window.traces.width()
+    head, width = seen.traces.picture.head, seen.traces.width()
     seen.time = time.monotonic() + 0.9
     seen.look(0.0)
     assert seen.window.banner.isVisible()
     assert seen.window.banner.headline.text().startswith("Stream “BioSemi-64” lost")
-    assert seen.window.traces.picture.head > head
-    assert seen.window.cards["riemann"].verdict() == "STALE"
-    assert seen.window.traces.width() == width  # words that come and go do not move the traces
+    assert seen.traces.picture.head > head
+    assert seen.cards["riemann"].verdict() == "STALE"
+    assert seen.traces.width() == width  # words that come and go do not move the traces
 
 
 def test_numbers_of_a_silent_session_are_grey_with_their_age(seen):
     seen.look()
     seen.look(3.0)
     assert "does not answer" in seen.window.banner.headline.text()  # the process is this one: alive
-    assert all("s old)" in text for text in seen.window.state.texts())
-    assert all("s old)" in text for text in seen.window.decoder_state.texts())
     assert "s old)" in seen.window.header.state.text()
-    assert not seen.window.header.stop.isEnabled()
-    assert "no word from the session for 3" in seen.window.traces.stale_text
-    assert "STALE" in seen.window.age.state.text()
+    assert not any(button.isEnabled() for button in seen.window.header.buttons)
+    assert "no word from the session for 3" in seen.traces.stale_text
+    assert "STALE" in seen.window.panels["health"].age.state.text()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
@@ -145,7 +154,7 @@ def test_a_run_folder_that_goes_away_leaves_what_was_known(seen, fake):
     shutil.rmtree(fake.run.path)
     seen.look()
     assert "run folder is gone" in seen.window.banner.headline.text()
-    assert seen.window.traces is not None
+    assert seen.traces is not None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
@@ -159,7 +168,7 @@ def test_a_session_that_ended_well_is_believed_from_its_session_folder(seen, fak
     shutil.rmtree(fake.run.path)
     seen.look()
     assert seen.window.banner.headline.text() == "The session has ended"
-    assert seen.window.cards["riemann"].verdict() in (*CLASSES, "abstains")
+    assert seen.cards["riemann"].verdict() in (*CLASSES, "abstains")
 
 
 def test_a_full_disk_is_loud(seen, fake):
@@ -170,33 +179,26 @@ def test_a_full_disk_is_loud(seen, fake):
     assert seen.window.header.recording.text() == "■ NOT RECORDING"
 
 
+def test_a_recording_that_was_stopped_by_hand_is_said_and_can_be_started(seen, fake, qtbot):
+    fake.recording.update(state="off", problem=None)
+    fake.write_status(12.0)
+    seen.look()
+    assert seen.window.header.record.text() == "Start recording"
+    seen.window.toggle_recording()
+    qtbot.waitUntil(lambda: seen.sent == [{"do": "record", "on": True}])
+
+
 def test_a_decoder_in_trouble_says_why(seen, fake):
     fake.trouble["riemann"] = {"state": "waiting", "restarts": 2, "problem": "took 4.1 s for a window; 1 s is allowed"}
     fake.write_status(12.0)
     seen.look()
     assert "took 4.1 s" in seen.window.banner.detail.text()
-    assert any("took 4.1 s" in text for text in seen.window.decoder_state.texts())
-
-
-def test_a_decoder_says_what_it_runs_on_and_that_it_lost_its_gpu(seen, fake):
-    lost = "net: cuda:0 is gone (CUDA error: device unavailable); goes on on the CPU"
-    fake.trouble["riemann"] = {
-        "state": "live",
-        "restarts": 1,
-        "problem": lost,
-        "device": "cpu (AVX512, torch 2.13.0), 1 thread",
-    }
-    fake.write_status(12.0)
-    seen.look()
-    texts = seen.window.decoder_state.texts()
-    assert "cpu (AVX512, torch 2.13.0), 1 thread" in texts
-    assert any("goes on on the CPU" in text for text in texts)
-    assert seen.window.cards["riemann"].toolTip() == lost  # also where another decoder is chosen
+    assert "took 4.1 s" in seen.cards["riemann"].toolTip()
 
 
 def test_keys_reach_the_traces_wherever_the_focus_is(seen, qtbot):
     seen.look()
-    window, traces = seen.window, seen.window.traces
+    window, traces = seen.window, seen.traces
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     window.header.mark.setFocus()
@@ -209,7 +211,7 @@ def test_keys_reach_the_traces_wherever_the_focus_is(seen, qtbot):
     assert traces.frozen
     qtbot.keyClick(window, Qt.Key.Key_H)
     assert window.help_view.isVisible()
-    qtbot.keyClick(window, Qt.Key.Key_H)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not window.help_view.isVisible()
 
 
@@ -252,22 +254,30 @@ def test_a_screenshot_lies_beside_the_session(seen, fake):
 
 
 @pytest.mark.parametrize("size", [(1600, 900), (1280, 720)])
-def test_nothing_is_cut_off(seen, fake, qapp, size):
+@pytest.mark.parametrize("name", theme.THEMES)
+def test_nothing_is_cut_off(qtbot, fake, qapp, size, name):
+    theme.apply(qapp, name)
+    fake.fill(12.0)
     fake.state = "lost"
     fake.write_status(12.0)
+    seen = Seen(qtbot, fake.run.path)
     seen.window.resize(*size)
-    seen.look()
-    qapp.processEvents()
-    seen.look()
-    assert (seen.window.width(), seen.window.height()) == size
-    for label in seen.window.findChildren(QLabel):
-        if label.isVisible() and label.text() and not label.wordWrap():
-            assert label.width() >= label.minimumSizeHint().width(), label.text()
-            assert label.height() >= label.minimumSizeHint().height() - 1, label.text()
-    for view in (seen.window.traces, seen.window.minute, seen.window.age, seen.window.state, seen.window.decoder_state):
-        corner = view.mapTo(seen.window, view.rect().bottomRight())
-        assert seen.window.rect().contains(corner)
-        assert view.height() >= view.minimumHeight()
+    for kind in PANELS:
+        seen.window.docks.reveal(kind.name)
+        fake.write_status(12.0)
+        seen.time = time.monotonic()
+        for _ in range(3):
+            seen.look(0.01)
+            qapp.processEvents()
+        assert (seen.window.width(), seen.window.height()) == size
+        for label in (*seen.window.findChildren(QLabel), *seen.window.findChildren(QPushButton)):
+            if label.isVisible() and label.text() and not getattr(label, "wordWrap", lambda: False)():
+                if label.visibleRegion().isEmpty():
+                    continue
+                assert label.width() >= label.minimumSizeHint().width(), (kind.name, label.text())
+                assert label.height() >= label.minimumSizeHint().height() - 1, (kind.name, label.text())
+        corner = seen.window.panels[kind.name].mapTo(seen.window, seen.window.panels[kind.name].rect().bottomRight())
+        assert seen.window.rect().contains(corner), kind.name
 
 
 def test_several_decoders_are_chosen_between(qtbot, tmp_path):
@@ -279,8 +289,10 @@ def test_several_decoders_are_chosen_between(qtbot, tmp_path):
     seen.window.next_decoder()
     seen.look()
     assert seen.window.selected == "csp"
-    assert seen.window.minute._feed is seen.run.feeds["csp"]
-    assert "csp" in seen.window.age_title.text()
+    assert seen.window.panels["decisions"].selected == "csp"
+    assert seen.window.panels["health"].chooser.currentText() == "csp"
+    seen.window.take_charge()
+    qtbot.waitUntil(lambda: seen.sent == [{"do": "charge", "decoder": "csp"}])
     fake.close()
 
 
@@ -288,9 +300,149 @@ def test_the_timer_looks_by_itself(qtbot, fake):
     fake.fill(4.0)
     run = Run(fake.run.path)
     window = MainWindow(run)
+    window.asks = False
     qtbot.addWidget(window)
     window.show()
-    qtbot.waitUntil(lambda: window.traces is not None and window.traces.picture.head > 0)
-    head = window.traces.picture.head
+    qtbot.waitUntil(lambda: window.panels["traces"].view is not None and window.panels["traces"].view.picture.head > 0)
+    head = window.panels["traces"].view.picture.head
     fake.play_until(6.0)
-    qtbot.waitUntil(lambda: window.traces.picture.head > head)
+    qtbot.waitUntil(lambda: window.panels["traces"].view.picture.head > head)
+    assert len(window.frames) > 1
+
+
+def test_closing_while_it_records_asks_what_shall_become_of_the_session(seen, fake, qtbot, monkeypatch):
+    seen.look()
+    seen.window.asks = True
+    answers = [asking.STAY, asking.STOP]
+    monkeypatch.setattr(asking, "whether_to_close", lambda *_: answers.pop(0))
+    seen.window.close()
+    assert seen.window.isVisible()
+    assert seen.sent == []
+    seen.window.close()
+    assert not seen.window.isVisible()
+    assert seen.sent == [{"do": "stop"}]
+    assert answers == []
+
+
+def test_closing_does_not_ask_where_nothing_is_recorded(seen, fake, monkeypatch):
+    fake.recording.update(state="off")
+    fake.write_status(12.0)
+    seen.look()
+    seen.window.asks = True
+    monkeypatch.setattr(asking, "whether_to_close", lambda *_: pytest.fail("it asked"))
+    seen.window.close()
+    assert not seen.window.isVisible()
+
+
+def test_a_stop_that_fails_keeps_the_window(seen, monkeypatch):
+    seen.look()
+    seen.window.asks = True
+
+    def fails(*_):
+        raise RecordingError("no session answers; it has ended")
+
+    seen.window.commands._how = fails
+    monkeypatch.setattr(asking, "whether_to_close", lambda *_: asking.STOP)
+    seen.window.close()
+    assert seen.window.isVisible()
+    assert "no session answers" in seen.window.note.text()
+    seen.window.asks = False
+
+
+def test_what_the_dialog_says_before_closing(seen, qtbot, monkeypatch):
+    seen.look()
+    seen_texts = []
+
+    def answer(box):
+        seen_texts.append((box.text(), [button.text() for button in box.buttons()]))
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    assert asking.whether_to_close(seen.window, seen.run.status) == asking.STAY
+    text, buttons = seen_texts[0]
+    assert text == "The session is recording."
+    assert any("session goes on" in button for button in buttons)
+
+
+def test_the_layout_is_remembered(qtbot, fake, qapp):
+    fake.fill(2.0)
+    first = Seen(qtbot, fake.run.path)
+    first.look()
+    first.window.docks.spread()
+    first.window.panels["traces"].sweep()
+    first.window.panels["traces"].longer()
+    qapp.processEvents()
+    shown = {name for name in first.window.panels if first.window.docks.in_sight(name)}
+    assert {"traces", "signal", "images", "decisions", "health", "log"} <= shown
+    first.window.close()
+    again = Seen(qtbot, fake.run.path)
+    again.look()
+    assert again.traces.sweep
+    assert again.traces.seconds == 20.0
+    assert {name for name in again.window.panels if again.window.docks.in_sight(name)} == shown
+    again.window.reset_layout()
+    qapp.processEvents()
+    assert not again.window.docks.in_sight("signal")
+    assert again.window.docks.in_sight("traces")
+
+
+def test_the_theme_changes_while_a_session_runs_and_is_remembered(seen, qapp, fake):
+    seen.look()
+    seen.window.docks.reveal("signal")
+    dark = seen.window.grab().toImage().pixelColor(900, 60).lightness()
+    seen.window.switch_theme()
+    qapp.processEvents()
+    seen.look()
+    assert theme.name == "light"
+    assert seen.window.grab().toImage().pixelColor(900, 60).lightness() > dark + 100
+    assert seen.window.docks.in_sight("signal")
+    assert seen.preferences.theme == "light"
+    assert seen.cards["riemann"].verdict() in (*CLASSES, "abstains")
+    seen.window.switch_theme()
+    assert theme.name == "dark"
+
+
+def test_a_program_changes_what_is_shown_once(seen, fake):
+    seen.look()
+    fake.display = {"number": 1, "show": "signal", "seconds": 5.0}
+    fake.write_status(12.0)
+    seen.look()
+    assert seen.window.docks.in_sight("signal")
+    assert seen.window.panels["traces"].view.seconds == 5.0
+    seen.window.docks.reveal("traces")
+    seen.look()
+    assert seen.window.docks.in_sight("traces")  # the person's wish stands
+
+
+def test_a_panel_that_is_out_of_sight_is_not_asked_to_look(seen, monkeypatch):
+    seen.look()
+    looked = []
+    monkeypatch.setattr(type(seen.window.panels["signal"]), "refresh", lambda self: looked.append(self))
+    seen.look()
+    assert looked == []
+    seen.window.docks.reveal("signal")
+    seen.look()
+    assert looked == [seen.window.panels["signal"]]
+
+
+def test_every_shortcut_is_something_that_exists_and_no_key_is_taken_twice(seen):
+    keys = []
+    for shortcut in seen.window.shortcuts:
+        window = seen.window
+        owner = {"": window, "playback": window.playback}.get(shortcut.panel) or window.panels[shortcut.panel]
+        assert callable(getattr(owner, shortcut.name)), shortcut
+        keys += shortcut.keys
+    assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
+
+
+def test_keys_change_what_is_in_front(seen, qtbot):
+    seen.look()
+    window = seen.window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert window.docks.in_sight("signal")
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert window.docks.in_sight("traces")
+    qtbot.keyClick(window, Qt.Key.Key_6, Qt.KeyboardModifier.ControlModifier)
+    assert window.docks.in_sight("log")

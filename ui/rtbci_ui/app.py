@@ -1,11 +1,11 @@
-"""Start of the GUI process: check what it needs, attach to the run folder, show the window."""
+"""Start of the GUI process: check what it needs, then show a session, the start screen, or the form of an experiment."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,26 @@ from rtbci_ui import system
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
 
+    from rtbci_ui.window import MainWindow
+
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m rtbci_ui",
-        description="Show a running session. It only looks: closing the window leaves the session running.",
-        epilog="Example: python -m rtbci_ui /dev/shm/rtbci-x7f3",
+        prog="rtbci-ui",
+        description="The desktop application. It looks at sessions, which are processes of their own: closing the window "
+        "leaves a session running. Without a run folder it begins with the start screen.",
+        epilog="Examples: rtbci-ui · rtbci-ui experiment.toml · rtbci-ui --attach sessions/2026-11-23_21-54-03_fists",
     )
-    parser.add_argument("run_folder", type=Path, nargs="?", metavar="RUN_FOLDER", help="run folder of the session")
+    parser.add_argument(
+        "place", type=Path, nargs="?", metavar="EXPERIMENT|RUN_FOLDER", help="an experiment, or a session's run folder"
+    )
+    parser.add_argument("--attach", type=Path, metavar="SESSION", help="session folder of a session that is running")
     parser.add_argument("--edit", type=Path, metavar="EXPERIMENT", help="edit an experiment file instead")
+    parser.add_argument("--theme", choices=("dark", "light"), help="colours (default: as chosen last)")
+    parser.add_argument("--show", metavar="PANEL", help="panel to bring to the front, such as signal")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save a PNG of the window, then leave")
     parser.add_argument("--seconds", type=float, metavar="N", help="leave after N seconds (with --screenshot: 3)")
-    parser.add_argument(
-        "--size", metavar="WxH", help="size of the window (default 1600x900, or as much as the screen has)"
-    )
+    parser.add_argument("--size", metavar="WxH", help="size of the window (default: as it was left, 1600x900 at first)")
     return parser.parse_args(argv)
 
 
@@ -39,26 +45,58 @@ def _size(text: str) -> tuple[int, int] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed; return the exit code (2: it could not be shown, with one line on stderr)."""
     given = _arguments(argv)
-    size = _size(given.size or "1600x900")
     lacking = system.problem()
-    complaint = f"{lacking}, or use --headless" if lacking else None
-    if complaint is None and (given.run_folder is None) == (given.edit is None):
-        complaint = "one of RUN_FOLDER and --edit EXPERIMENT is needed, and not both"
-    if complaint is None and given.run_folder is not None and not given.run_folder.is_dir():
-        complaint = f"{given.run_folder} is not the run folder of a session; a session that has ended has none"
-    if complaint is None and size is None:
-        complaint = f"--size {given.size} is not WIDTHxHEIGHT; 1600x900 would be right"
-    if complaint is not None or size is None:
+    complaint = f"{lacking}, or use --headless" if lacking else _complaint(given)
+    if complaint is not None:
         print(complaint, file=sys.stderr)
         return 2
-    return _edit(given) if given.edit is not None else _show(given, size)
+    if given.edit is not None:
+        return _edit(given)
+    run_folder = _run_folder(given)
+    return _start(given) if run_folder is None else _show(given, run_folder)
+
+
+def _complaint(given: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments, and what would be right."""
+    places = [place for place in (given.place, given.attach, given.edit) if place is not None]
+    if len(places) > 1:
+        return "one of EXPERIMENT, RUN_FOLDER, --attach SESSION and --edit EXPERIMENT is enough"
+    if given.size is not None and _size(given.size) is None:
+        return f"--size {given.size} is not WIDTHxHEIGHT; 1600x900 would be right"
+    if given.place is not None and not given.place.exists():
+        if given.place.suffix == ".toml":
+            return f"there is no experiment {given.place}; `rtbci gui` without one offers templates"
+        return f"{given.place} is not the run folder of a session; a session that has ended has none"
+    if given.place is not None and given.place.is_dir() and (given.place / "session.json").exists():
+        return f"{given.place} is the folder of a session; --attach {given.place} would look at it while it runs"
+    if given.attach is not None and _run_of(given.attach) is None:
+        return f"{given.attach}: no session runs there; the folder of one that runs would be right (rtbci run makes it)"
+    return None
+
+
+def _run_of(session: Path) -> Path | None:
+    """The run folder of the session kept in ``session``, or None where it does not run."""
+    from rtbci.runfolder import read_json
+
+    try:
+        fields = read_json(session / "session.json")
+    except (OSError, ValueError):
+        return None
+    place = (fields or {}).get("run_folder")
+    return Path(place) if isinstance(place, str) and Path(place).is_dir() else None
+
+
+def _run_folder(given: argparse.Namespace) -> Path | None:
+    if given.attach is not None:
+        return _run_of(given.attach)
+    return given.place if given.place is not None and given.place.is_dir() else None
 
 
 def _edit(given: argparse.Namespace) -> int:
     from rtbci.errors import RtbciError
     from rtbci_ui.experiment_dialog import ExperimentDialog
 
-    app = _application()
+    app = _application(given)
     try:
         dialog = ExperimentDialog.edit(given.edit)
     except RtbciError as error:
@@ -68,39 +106,80 @@ def _edit(given: argparse.Namespace) -> int:
     return _until_closed(app, dialog, given)
 
 
-def _show(given: argparse.Namespace, size: tuple[int, int]) -> int:
+def _window(run_folder: Path, given: argparse.Namespace) -> MainWindow:
+    """A window on the session of ``run_folder``, as large as was asked for and the screen allows."""
     from rtbci_ui.run import Run
     from rtbci_ui.window import MainWindow
 
-    app = _application()
-    run = Run(given.run_folder)
-    window = MainWindow(run)
+    window = MainWindow(Run(run_folder))
     free = window.screen().availableGeometry()
-    if given.size is None:  # what hangs over the edge of the screen is not seen
-        size = min(size[0], free.width()), min(size[1], free.height())
-    window.resize(*size)
+    if given.size is not None:
+        window.resize(*(_size(given.size) or (1600, 900)))
+    else:  # what hangs over the edge of the screen is not seen
+        window.resize(min(window.width(), free.width()), min(window.height(), free.height()))
+    if given.show is not None and given.show in window.panels:
+        window.docks.reveal(given.show)
+    window.closed.connect(window.run.close)
+    return window
+
+
+def _show(given: argparse.Namespace, run_folder: Path) -> int:
+    app = _application(given)
+    window = _window(run_folder, given)
     window.show()
     # the window's timer gives Python a turn often enough for these to be seen
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
-    code = _until_closed(app, window, given)
-    run.close()
-    return code
+        signal.signal(number, lambda *_: window.leave())
+    return _until_closed(app, window, given, window.leave)
 
 
-def _application() -> QApplication:
-    """The dark application; Qt is imported only here and later, because without its system libraries it cannot be."""
+def _start(given: argparse.Namespace) -> int:
+    """The start screen, and a window for each session that is opened from it; it comes back when that is closed."""
+    from rtbci_ui.start.window import StartWindow
+
+    app = _application(given)
+    app.setQuitOnLastWindowClosed(False)
+    start = StartWindow()
+    shown: list[MainWindow] = []
+
+    def opened(run_folder: Path) -> None:
+        window = _window(run_folder, given)
+        shown[:] = [window]
+        window.closed.connect(start.come_back)
+        window.show()
+        start.hide()
+
+    def quit_all() -> None:
+        for window in shown:
+            window.leave()
+        app.quit()
+
+    start.opened.connect(opened)
+    start.left.connect(app.quit)
+    start.show()
+    if given.place is not None:
+        start.open_experiment(given.place)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: quit_all())
+    return _until_closed(app, start, given, app.quit)
+
+
+def _application(given: argparse.Namespace) -> QApplication:
+    """The application in its colours; Qt is imported only here and later: without its system libraries it cannot be."""
     from PySide6.QtWidgets import QApplication
 
     from rtbci_ui import theme
+    from rtbci_ui.preferences import Preferences
 
     app = QApplication.instance() or QApplication(["rtbci"])
     assert isinstance(app, QApplication)
-    theme.apply(app)
+    theme.apply(app, given.theme or Preferences().theme)
     return app
 
 
-def _until_closed(app: QApplication, widget: QWidget, given: argparse.Namespace) -> int:
+def _until_closed(
+    app: QApplication, widget: QWidget, given: argparse.Namespace, close: Callable[[], object] | None = None
+) -> int:
     """Run until ``widget`` is closed, by hand or after the time that was given; take the picture that was asked for."""
     from PySide6.QtCore import QTimer
 
@@ -111,7 +190,7 @@ def _until_closed(app: QApplication, widget: QWidget, given: argparse.Namespace)
         if given.screenshot is not None and not widget.grab().save(str(given.screenshot)):
             print(f"cannot write {given.screenshot}; a .png in a writable folder would be right", file=sys.stderr)
             code = 2
-        widget.close()
+        (close or widget.close)()
 
     timer = QTimer()
     timer.setSingleShot(True)
@@ -120,3 +199,8 @@ def _until_closed(app: QApplication, widget: QWidget, given: argparse.Namespace)
         timer.start(int(1000 * (3.0 if given.seconds is None else given.seconds)))
     app.exec()
     return code
+
+
+def run() -> None:
+    """The command ``rtbci-ui``."""
+    sys.exit(main())

@@ -5,7 +5,7 @@
     silent, process dead     alarm     the session process is gone
     silent, process alive    alarm     the session does not answer
     lost                     alarm     the stream is lost, since when, what rtbci does about it
-    recording stopped        alarm     why, and that decoding goes on
+    recording stopped        alarm     why, and that decoding goes on; a warning where a person stopped it
     a decoder failed         warning   which and why
     starting, connecting     notice    what is being waited for
     ended                    notice    the numbers are final
@@ -97,9 +97,16 @@ def banner(
         doing = status.message or "Looking for it by source id, then by name and signature; decoders abstain."
         return Banner(Level.ALARM, f"Stream{name} lost{silent}", doing)
     if status.recording.state == "stopped":
-        problem = status.recording.problem or "no reason given"
+        if status.recording.problem is None:
+            return Banner(
+                Level.WARNING,
+                "Not recording",
+                "It was stopped by hand; Ctrl+Shift+R begins another file. Decoding goes on.",
+            )
         return Banner(
-            Level.ALARM, f"Recording stopped: {problem}", "Acquisition and decoding go on; nothing more is kept."
+            Level.ALARM,
+            f"Recording stopped: {status.recording.problem}",
+            "Acquisition and decoding go on; nothing more is kept.",
         )
     failed = [d for d in status.decoders if d.state == "failed"]
     if failed:

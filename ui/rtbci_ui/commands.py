@@ -35,25 +35,32 @@ class Commands:
     def __init__(self, run: RunFolder, how: Send = send) -> None:
         self._run, self._how = run, how
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commands")
-        self._sent: list[tuple[str, Future[dict[str, Any]]]] = []
+        self._sent: list[tuple[str, Callable[[], object], Future[dict[str, Any]]]] = []
 
-    def ask(self, command: str, message: dict[str, Any]) -> None:
-        """Send ``message``; ``command`` is what a person calls it."""
-        self._sent.append((command, self._pool.submit(self._how, self._run, message)))
+    def ask(self, command: str, message: dict[str, Any], refused: Callable[[], object] = lambda: None) -> None:
+        """Send ``message``; ``command`` is what a person calls it, ``refused`` is called by `answers` if it was not done."""
+        self._sent.append((command, refused, self._pool.submit(self._how, self._run, message)))
 
     def answers(self) -> list[Answer]:
         """What has been answered since the last call."""
-        done = [(command, future) for command, future in self._sent if future.done()]
-        self._sent = [(command, future) for command, future in self._sent if not future.done()]
+        done = [sent for sent in self._sent if sent[2].done()]
+        self._sent = [sent for sent in self._sent if not sent[2].done()]
         found = []
-        for command, future in done:
+        for command, refused, future in done:
             try:
                 reply = future.result()
             except (RtbciError, OSError, ValueError, ImportError) as error:
-                found.append(Answer(command, str(error)))
+                answer = Answer(command, str(error))
             else:
-                found.append(Answer(command, str(reply.get("error") or "")))
+                answer = Answer(command, str(reply.get("error") or ""))
+            if answer.problem:
+                refused()
+            found.append(answer)
         return found
+
+    def ask_and_wait(self, message: dict[str, Any], seconds: float = 3.0) -> None:
+        """Send ``message`` and wait for its answer for ``seconds`` at most; raises what sending raises."""
+        self._pool.submit(self._how, self._run, message).result(seconds)
 
     def close(self) -> None:
         """Send nothing more, and wait for nobody."""

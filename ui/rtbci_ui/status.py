@@ -26,13 +26,14 @@ class StreamStatus:
 
 @dataclass(frozen=True, slots=True)
 class RecordingStatus:
-    """``state`` is "recording", "stopped" or "off"; ``problem`` says why it stopped."""
+    """``state`` is "recording", "stopped" or "off"; ``problem`` says why it stopped; ``part`` counts how often it began."""
 
     state: str = "off"
     path: str = ""
     bytes: int | None = None
     seconds: float | None = None
     problem: str | None = None
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,18 @@ class DecoderStatus:
     labels: Mapping[str, int] = field(default_factory=dict)
     threshold: float | None = None
     trial: tuple[float, ...] = ()
+    restart_reasons: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything in the status file; times in seconds, ``written`` on the monotonic clock."""
+    """Everything in the status file; times in seconds, ``written`` on the monotonic clock.
+
+    ``charge`` is the decoder whose answers count, ``next_charge`` the one that takes over at the end of the trial, "" where
+    there is none. ``clock_rate`` is by how much the source's clock goes on in a second: 1 live, 0 where a replay is paused.
+    ``host`` has what is known of the machine, ``playback`` of a replay (None live), ``display`` what a remote program asked
+    the window to show, ``bads`` the channels that were marked bad while the session ran.
+    """
 
     state: str = "starting"
     time: float | None = None
@@ -86,6 +94,13 @@ class Status:
     last_sample_time: float | None = None
     recording: RecordingStatus = RecordingStatus()
     decoders: tuple[DecoderStatus, ...] = ()
+    charge: str = ""
+    next_charge: str = ""
+    clock_rate: float = 1.0
+    host: Mapping[str, Any] = field(default_factory=dict)
+    playback: Mapping[str, Any] | None = None
+    display: Mapping[str, Any] = field(default_factory=dict)
+    bads: tuple[str, ...] = ()
 
     def age(self, monotonic: float) -> float:
         """Seconds since the session wrote this, at ``monotonic`` on the same clock; 0 where it does not say."""
@@ -123,6 +138,7 @@ def read_status(fields: Mapping[str, Any]) -> Status:
     """Read the object in ``status.json``; what is missing or null takes its default, what is unknown is left alone."""
     samples = fields.get("samples") or {}
     decoders = fields.get("decoders") or {}
+    charge = fields.get("charge") or {}
     return Status(
         state=fields.get("state") or "starting",
         time=fields.get("time"),
@@ -141,11 +157,18 @@ def read_status(fields: Mapping[str, Any]) -> Status:
         last_sample_time=fields.get("last_sample_time"),
         recording=_known(RecordingStatus, fields.get("recording")),
         decoders=tuple(_decoder(name, value) for name, value in decoders.items()),
+        charge=charge.get("decoder") or "",
+        next_charge=charge.get("next") or "",
+        clock_rate=1.0 if fields.get("clock_rate") is None else float(fields["clock_rate"]),
+        host=fields.get("host") or {},
+        playback=fields.get("playback"),
+        display=fields.get("display") or {},
+        bads=tuple(fields.get("bads") or ()),
     )
 
 
 def _decoder(name: str, fields: Mapping[str, Any]) -> DecoderStatus:
-    known = {k: v for k, v in fields.items() if k not in ("name", "classes", "trial")}
-    lists = {"classes": tuple(fields.get("classes") or ()), "trial": tuple(fields.get("trial") or ())}
+    lists = {name: tuple(fields.get(name) or ()) for name in ("classes", "trial", "restart_reasons")}
+    known = {k: v for k, v in fields.items() if k != "name" and k not in lists}
     decoder: DecoderStatus = _known(DecoderStatus, known, name=name, **lists)
     return decoder

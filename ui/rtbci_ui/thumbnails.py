@@ -95,7 +95,7 @@ def paint(
         painter.drawPixmap(int(left), int(top), pixmap)
         return
     painter.setPen(QPen(QColor(theme.EDGE), 1))
-    painter.setBrush(QColor("#15171c"))
+    painter.setBrush(QColor(theme.FIELD))
     painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
     painter.setPen(QColor(theme.STALE if grey else theme.TEXT))
     inner = box.adjusted(4, 3, -4, -3)

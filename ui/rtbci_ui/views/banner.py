@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from rtbci_ui import theme
 from rtbci_ui.banner import Banner, Level
-
-_BACKS = {Level.NOTICE: theme.NOTICE_BACK, Level.WARNING: theme.WARNING_BACK, Level.ALARM: theme.ALARM_BACK}
 
 
 class BannerView(QWidget):
@@ -41,7 +40,8 @@ class BannerView(QWidget):
         if banner is None:
             return
         palette = self.palette()
-        palette.setColor(self.backgroundRole(), _BACKS[banner.level])
+        backs = {Level.NOTICE: theme.NOTICE_BACK, Level.WARNING: theme.WARNING_BACK, Level.ALARM: theme.ALARM_BACK}
+        palette.setColor(self.backgroundRole(), QColor(backs[banner.level]))
         self.setPalette(palette)
         self.headline.setText(banner.headline)
         self.detail.setText(banner.detail)

@@ -12,7 +12,11 @@ from rtbci_ui import theme, wording
 from rtbci_ui.facts import Fact
 
 ROW = 20
-_MOODS = {"": theme.TEXT, "good": theme.GOOD, "warning": theme.WARNING, "alarm": theme.ALARM}
+
+
+def mood_colour(mood: str) -> str:
+    """Colour of a value whose `Fact.mood` is ``mood``."""
+    return {"good": theme.GOOD, "warning": theme.WARNING, "alarm": theme.ALARM}.get(mood, theme.TEXT)
 
 
 class FactsView(QWidget):
@@ -78,7 +82,7 @@ class FactsView(QWidget):
                 middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
                 painter.drawText(QRectF(left, y, titles, ROW), middle, fact.title)
                 painter.setFont(value_font)
-                painter.setPen(QColor(theme.STALE if stale else _MOODS[fact.mood]))
+                painter.setPen(QColor(theme.STALE if stale else mood_colour(fact.mood)))
                 box = QRectF(left + titles, y, width - titles, ROW)
                 mode = Qt.TextElideMode.ElideMiddle if "/" in fact.value else Qt.TextElideMode.ElideRight
                 metrics = painter.fontMetrics()

@@ -229,7 +229,7 @@ class GalleryView(QWidget):
 
 
 def _bar(painter: QPainter, box: QRectF, share: float, grey: bool) -> None:
-    painter.fillRect(box, QColor("#2a2f37"))
+    painter.fillRect(box, QColor(theme.TROUGH))
     filled = QRectF(box.left(), box.top(), box.width() * share, box.height())
     painter.fillRect(filled, QColor(theme.STALE if grey else theme.TEXT))
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from rtbci_ui import retrieval_words as words
 from rtbci_ui import theme, wording
 from rtbci_ui.retrieval_feed import RetrievalFeed
+from rtbci_ui.run import Run
 from rtbci_ui.thumbnails import Thumbnails
 from rtbci_ui.views.filmstrip import FilmstripView
 from rtbci_ui.views.gallery import GalleryView
@@ -122,9 +123,11 @@ class ImagesView(QWidget):
 class ImagesWindow(QWidget):
     """An `ImagesView` alone on the whole screen; Escape, F11 or Shift+I closes it."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__(None, Qt.WindowType.Window)
-        self.view = ImagesView(None, now)
+        self._run = run
+        self._wanted = ""
+        self.view = ImagesView(None, run.now)
         self.setWindowTitle("rtbci – images")
         palette = self.palette()
         palette.setColor(self.backgroundRole(), QColor(theme.BACKGROUND))
@@ -134,6 +137,17 @@ class ImagesWindow(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self.view)
         self.resize(1200, 680)
+
+    def select(self, name: str) -> None:
+        """Show decoder ``name`` where it looks in a bank, the first one that does otherwise."""
+        self._wanted = name
+
+    def refresh(self) -> None:
+        """Look again."""
+        retrievals, status = self._run.retrievals, self._run.status
+        self.view.look_at(retrievals.get(self._wanted) or next(iter(retrievals.values()), None))
+        self.view.know(status is not None and status.state == "ended", self._run.stale_for)
+        self.view.refresh()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Close on the keys that opened it."""
