@@ -12,6 +12,7 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from typing import IO
 
 import numpy as np
@@ -22,12 +23,15 @@ from rtbci.interfaces import Source
 from rtbci.kernels.ingest import count_nonfinite, has_break
 from rtbci.ring import CLOSED, Ring
 from rtbci.runfolder import RunFolder, marker_to_json
+from rtbci.sources.shared_clock import SharedClock
 from rtbci.types import Gap, Marker, Samples, StreamInfo, Times
 
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 0.1
 """How long one read may wait; a stop or a marker is noticed within this time."""
+NEWEST_MARKERS = 256
+"""Markers that are remembered for whoever asks whether a trial runs."""
 
 
 class Acquisition(threading.Thread):
@@ -46,11 +50,13 @@ class Acquisition(threading.Thread):
         self._source = source
         self._info = info
         self._ring = ring
+        self._clock = SharedClock(ring)
         self._lost_after = lost_after
         self._longest_step = longest_step(info.rate)
         self._stop_event = threading.Event()
         self._marker_file: IO[bytes] = run.markers.open("ab", buffering=0)
         self._marker_lock = threading.Lock()
+        self._newest_markers: deque[Marker] = deque(maxlen=NEWEST_MARKERS)
         self.state = "starting"
         self.problem: str | None = None
         self.lost_samples = 0
@@ -100,9 +106,14 @@ class Acquisition(threading.Thread):
                 self._reopen()
                 heard = time.monotonic()
                 continue
+            if (line := getattr(self._source, "clock", None)) is not None:
+                self._clock.tell(*line)  # before the samples: a decision's age is measured with it
             if n:
                 self._push(samples[:n], times[:n])
                 heard = time.monotonic()
+            elif getattr(self._source, "holds", False):  # a player that is paused: nothing is lost
+                heard = time.monotonic()
+                self.state, self.problem, self.lost_since = "live", None, None
             elif self.state != "lost" and time.monotonic() - heard > self._lost_after:
                 self._lose(f"nothing has come for {self._lost_after:g} s")
             self._take_markers()
@@ -162,6 +173,12 @@ class Acquisition(threading.Thread):
             if not self._marker_file.closed:
                 self._marker_file.write(line)
                 self.n_markers += 1
+                self._newest_markers.append(marker)
+
+    def newest_markers(self) -> tuple[Marker, ...]:
+        """The last `NEWEST_MARKERS`, in order of arrival; safe from any thread."""
+        with self._marker_lock:
+            return tuple(self._newest_markers)
 
     def _take_markers(self) -> None:
         for marker in self._source.markers():

@@ -4,7 +4,8 @@ Every sample is stored twice, ``capacity`` rows apart, so any stretch that still
 mapped into memory holds it all::
 
     0      "rtbci ring 1\n" and a line of JSON: capacity, n_channels, dtype, max_gaps, meta
-    4096   words (int64): [0] written, [8] claimed, [16] number of gaps, [24] closed, [32] busy since
+    4096   words (int64): [0] written, [8] claimed, [16] number of gaps, [24] closed, [32] busy since, [40] taken,
+           [48] to [72] a player's clock (`rtbci.sources.shared_clock`)
     8192   gap table: max_gaps rows of Gap (index i8, before f8, after f8, missing i8)
     ...    times (2 * capacity) f8, arrivals (2 * capacity) f8, samples (2 * capacity, n_channels), page-aligned
 
@@ -34,6 +35,8 @@ CLOSED = 24
 """Word that is 1 once the writer has pushed its last sample."""
 BUSY = 32
 """Word in which a worker notes since when it has been deciding (time.monotonic_ns(), 0: it is not)."""
+TAKEN = 40
+"""Word in which a worker notes how many samples of the stream it has taken, and decided what was due by then."""
 GAP_DTYPE = np.dtype([("index", "<i8"), ("before", "<f8"), ("after", "<f8"), ("missing", "<i8")])
 
 

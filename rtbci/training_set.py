@@ -61,6 +61,11 @@ def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
     """A file source for ``recording`` that names its channels and picks its stream as the experiment's source does."""
     from rtbci.sources.file import FileSource
 
+    return FileSource(str(recording), **{**reading(experiment, recording), **overrides})
+
+
+def reading(experiment: Experiment, recording: Path) -> dict[str, Any]:
+    """What `rtbci.sources.file.open_reader` is told of ``recording``: channels, stream and markers, as in the experiment."""
     use, args = experiment.source.use, experiment.source.args
     shared: dict[str, Any] = {}
     if use == "file":
@@ -72,7 +77,7 @@ def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
     # names of live marker streams mean nothing in a format that does not keep them
     if experiment.markers.streams is not None and (use == "file" or _is_xdf(recording)):
         shared["markers"] = list(experiment.markers.streams)
-    return FileSource(str(recording), **{**shared, **overrides})
+    return shared
 
 
 def _is_xdf(recording: Path) -> bool:

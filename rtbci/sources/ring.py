@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rtbci.errors import Overrun
 from rtbci.ring import CLOSED, Ring
 from rtbci.runfolder import MarkerReader, RunFolder
+from rtbci.sources.shared_clock import SharedClock
 from rtbci.types import Marker, Samples, StreamInfo, Times
 
 POLL_SECONDS = 0.0004
@@ -15,6 +16,8 @@ POLL_SECONDS = 0.0004
 NAP_SECONDS = 0.004
 """Longest sleep while samples are awaited. Without it, a recording played at four times its rate had every seventh
 window skipped, because its samples had come long before the nominal rate said so."""
+PLAYED_NAP_SECONDS = 0.001
+"""The same where a player sends, whose samples may come at any time: as fast as decoders follow is twice as fast so."""
 
 
 class RingSource:
@@ -28,6 +31,7 @@ class RingSource:
         self._run = run
         self._first = first
         self._ring: Ring | None = None
+        self._clock: SharedClock | None = None
         self._markers = MarkerReader(run.markers)
         self.index = 0
         self._offset = 0.0
@@ -39,6 +43,7 @@ class RingSource:
         info, self._offset = self._run.read_stream()
         self._rate = info.rate
         self._ring = Ring.attach(self._run.raw)
+        self._clock = SharedClock(self._ring)
         self.index = self._ring.oldest if self._first is None else self._first
         return info
 
@@ -56,6 +61,7 @@ class RingSource:
     def wait_for(self, index: int, timeout: float) -> bool:
         """Wait until sample ``index`` is there: asleep while it cannot be, then in short looks at the counter."""
         end = time.monotonic() + timeout
+        longest = NAP_SECONDS if self._clock is None or self._clock.now() is None else PLAYED_NAP_SECONDS
         while (missing := index + 1 - (written := self.written)) > 0:
             left = end - time.monotonic()
             if left <= 0 or self._ended():
@@ -64,7 +70,7 @@ class RingSource:
             # missing. A stream may run faster than its nominal rate, hence half of the way, and not for long; one that is
             # late is looked for ever less often, so that it is noticed within a twentieth of its delay.
             due = missing / self._rate - self._since(written)
-            time.sleep(min(left, NAP_SECONDS, max(POLL_SECONDS, 0.5 * due, -0.05 * due)))
+            time.sleep(min(left, longest, max(POLL_SECONDS, 0.5 * due, -0.05 * due)))
         return True
 
     def _since(self, written: int) -> float:
@@ -101,12 +107,13 @@ class RingSource:
         return self._markers.new()
 
     def now(self) -> float:
-        """The session's clock in seconds."""
-        return time.monotonic() + self._offset
+        """The session's clock in seconds: the monotonic one and an offset, or that of a player."""
+        played = None if self._clock is None else self._clock.now()
+        return time.monotonic() + self._offset if played is None else played
 
     def close(self) -> None:
         """Detach."""
         self._markers.close()
         if self._ring is not None:
             self._ring.close()
-            self._ring = None
+            self._ring = self._clock = None
