@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +13,28 @@ import click
 
 from rtbci.cli.output import command, example, finish
 
+WATCH_SECONDS = 1.2
+"""With --watch, no longer than this is looked and measured in one go: until every stream of this machine has answered."""
+
+
+def _end_with_stdin() -> None:
+    """Leave when the other end of stdin is closed, where stdin is a pipe: whoever started this has gone."""
+    mode = os.fstat(0).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(0)  # at once: measuring may wait in liblsl, and nothing here is worth saving
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
+
 
 @command(
     "rtbci streams",
     "rtbci streams --wait 5 --json",
+    "rtbci streams --watch",
     name="streams",
     short_help="LSL streams in sight, rates and clock offsets.",
 )
@@ -22,12 +44,26 @@ from rtbci.cli.output import command, example, finish
 @click.option(
     "--measure", default=1.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds to measure rates."
 )
-def streams(wait: float, measure: float, as_json: bool) -> None:
-    """List the LSL streams in sight, with their effective rate and clock offset."""
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Look again and again; with --json one object a line. Ends with whoever holds its stdin.",
+)
+def streams(wait: float, measure: float, watch: bool, as_json: bool) -> None:
+    """List the LSL streams in sight, with their effective rate and clock offset.
+
+    Measuring a stream means listening to it for a moment: a player that waits for a listener begins.
+    """
     from rtbci.sources import lsl_discovery
     from rtbci.sources.lsl_quiet import quieten
 
     quieten()
+    if watch:
+        _end_with_stdin()
+    while watch:
+        found = lsl_discovery.streams(min(wait, WATCH_SECONDS), min(measure, WATCH_SECONDS))
+        finish({"streams": [s.as_json() for s in found]}, f"{lsl_discovery.as_text(found)}\n", as_json)
+        sys.stdout.flush()
     found = lsl_discovery.streams(wait, measure)
     finish({"streams": [s.as_json() for s in found]}, lsl_discovery.as_text(found), as_json)
 
