@@ -81,17 +81,18 @@ class Agreement:
     ----------
     tolerance : how far a log-probability may differ, above 0.
     evidence : the settings by which evidence is accumulated; it is not changed.
+    known : whether both runs begin from nothing; otherwise what they claim is not known to be equal until it is clear.
 
     Attributes
     ----------
     largest : the largest difference of a log-probability that was seen.
     """
 
-    def __init__(self, tolerance: float, evidence: Evidence) -> None:
+    def __init__(self, tolerance: float, evidence: Evidence, *, known: bool = True) -> None:
         self.tolerance = tolerance
         self.bound = bound_of(tolerance, evidence)
         self.largest = 0.0
-        self._claims = _Claims(evidence, self.bound)
+        self._claims = _Claims(evidence, self.bound, known)
 
     def differ(self, before: Decision, now: Decision) -> str | None:
         """What differs by more than it may, or None."""
@@ -124,11 +125,11 @@ class _Claims:
                                                            +------- clearly below --------------> known
     """
 
-    def __init__(self, evidence: Evidence, bound: float) -> None:
+    def __init__(self, evidence: Evidence, bound: float, known: bool) -> None:
         self._evidence = evidence
         self._bound = bound
-        self._known = True
-        self._held = 0.0
+        self._known = known
+        self._held = 0.0 if known else -1.0
         self._stop: int | None = None
 
     def are_sure(self, decision: Decision) -> bool:

@@ -15,31 +15,29 @@ import json
 import logging
 import os
 import secrets
-import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rtbci.errors import RecordingError, RtbciError
+from rtbci.line_server import LONGEST_LINE, MOST_CLIENTS, Client, LineServer
 from rtbci.runfolder import RunFolder, read_json
 
-LONGEST_LINE = 1 << 20
-"""Bytes of a command or a reply."""
-MOST_CLIENTS = 64
+__all__ = [
+    "LONGEST_LINE",
+    "MOST_CLIENTS",
+    "ControlServer",
+    "answer_json",
+    "is_token",
+    "line_of",
+    "send",
+    "write_address",
+]
+
+Handle = Callable[[dict[str, Any]], dict[str, Any]]
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Client:
-    socket: socket.socket
-    heard: float
-    received: bytearray = field(default_factory=bytearray)
-    to_send: bytearray = field(default_factory=bytearray)
-    closing: bool = False
 
 
 class ControlServer:
@@ -60,56 +58,34 @@ class ControlServer:
         When the run folder cannot be written or no socket can be had.
     """
 
-    def __init__(
-        self, run: RunFolder, handle: Callable[[dict[str, Any]], dict[str, Any]], *, idle: float = 30.0
-    ) -> None:
+    def __init__(self, run: RunFolder, handle: Handle, *, idle: float = 30.0) -> None:
         self._run = run
         self._handle = handle
-        self._idle = idle
-        self._clients: dict[int, _Client] = {}
-        self._closed = threading.Event()
-        self._closing = threading.Lock()
         try:
-            self._listener, self._token = self._listen()
+            listener, address, self._token = self._bind()
+            listener.listen(MOST_CLIENTS)  # before anybody is told where
+            write_address(run.control, address)
         except OSError as error:
             raise RecordingError(
                 f"{run.path}: no control socket can be made there ({error}); a writable folder"
             ) from error
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wake_out, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
-        self._thread.start()
+        self._server = LineServer(listener, self._answer, too_long=TOO_LONG, idle=idle)
 
     def close(self) -> None:
         """Stop listening, drop all clients, and take the address away; safe to call twice."""
-        with self._closing:
-            if self._closed.is_set():
-                return
-            self._wake_in.send(b"x")  # first: once the event is set, the thread may close this socket
-            self._closed.set()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-        for path in (self._run.control, self._socket_path):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        if self._server.close():
+            for path in (self._run.control, self._socket_path):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    @property
+    def n_clients(self) -> int:
+        """How many are connected."""
+        return self._server.n_clients
 
     @property
     def _socket_path(self) -> Path:
         return self._run.path.absolute() / "control.sock"
-
-    def _listen(self) -> tuple[socket.socket, str | None]:
-        listener, address, token = self._bind()
-        listener.listen(MOST_CLIENTS)
-        listener.setblocking(False)
-        scratch = self._run.path / f"control.{os.getpid()}.tmp"
-        scratch.unlink(missing_ok=True)
-        # 0600 from its first instant: the token is the key
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(address, file)
-        scratch.replace(self._run.control)
-        return listener, token
 
     def _bind(self) -> tuple[socket.socket, dict[str, Any], str | None]:
         if hasattr(socket, "AF_UNIX"):
@@ -131,107 +107,54 @@ class ControlServer:
         token = secrets.token_hex(16)
         return listener, {"tcp": listener.getsockname()[1], "token": token}, token
 
-    def _serve(self) -> None:
-        while not self._closed.is_set():
-            timeout = min((c.heard + self._idle - time.monotonic() for c in self._clients.values()), default=None)
-            ready = self._selector.select(None if timeout is None else max(timeout, 0.0))
-            # before any command is handled: what waits for us while a long one runs is not idle
-            self._drop_idle({key.fd for key, _ in ready})
-            for key, events in ready:
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif key.data is not None and key.data.socket.fileno() in self._clients:
-                    self._attend(key.data, events)
-        for client in list(self._clients.values()):
-            self._drop(client)
-        self._selector.close()
-        for open_socket in (self._listener, self._wake_in, self._wake_out):
-            open_socket.close()
+    def _answer(self, client: Client, line: bytes) -> bytes:
+        return answer_json(line, self._handle, self._refusal)
 
-    def _drop_idle(self, ready: set[int]) -> None:
-        now = time.monotonic()
-        for descriptor, client in list(self._clients.items()):
-            if descriptor not in ready and now - client.heard >= self._idle:
-                self._drop(client)
-
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError as error:  # it went away before we came, or no descriptor is left
-            _log.warning("control: a client could not be let in: %s", error)
-            return
-        if len(self._clients) >= MOST_CLIENTS:
-            self._drop(min(self._clients.values(), key=lambda c: c.heard))
-        connection.setblocking(False)
-        client = _Client(connection, time.monotonic())
-        self._clients[connection.fileno()] = client
-        self._selector.register(connection, selectors.EVENT_READ, client)
-
-    def _drop(self, client: _Client) -> None:
-        self._clients.pop(client.socket.fileno(), None)
-        self._selector.unregister(client.socket)
-        client.socket.close()
-
-    def _attend(self, client: _Client, events: int) -> None:
-        try:
-            if events & selectors.EVENT_READ:
-                chunk = client.socket.recv(65536)
-                client.heard = time.monotonic()
-                if not chunk:
-                    client.closing = True
-                client.received += chunk
-                self._answer_lines(client)
-            if client.to_send:
-                sent = client.socket.send(client.to_send)
-                client.heard = time.monotonic()
-                del client.to_send[:sent]
-        except BlockingIOError:
-            pass  # its buffer is full: the selector says when it takes more
-        except OSError:
-            self._drop(client)
-            return
-        if client.closing and not client.to_send:
-            self._drop(client)
-            return
-        # who does not take its replies is not listened to, and dropped when it has been idle too long
-        reads = not client.closing and len(client.to_send) < LONGEST_LINE
-        wanted = selectors.EVENT_READ * reads | selectors.EVENT_WRITE * bool(client.to_send)
-        self._selector.modify(client.socket, wanted, client)
-
-    def _answer_lines(self, client: _Client) -> None:
-        *lines, rest = client.received.split(b"\n")
-        client.received = rest
-        for line in lines:
-            client.to_send += self._answer(bytes(line))
-        if len(rest) > LONGEST_LINE:
-            client.to_send += _line({"error": f"a line is longer than {LONGEST_LINE} bytes; one JSON object a line"})
-            client.received = bytearray()
-            client.closing = True
-
-    def _answer(self, line: bytes) -> bytes:
-        try:
-            command = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return _line({"error": f"not JSON: {error}; one JSON object a line would be right"})
-        if not isinstance(command, dict):
-            return _line({"error": f"a {type(command).__name__} came; a JSON object would be right"})
-        if self._token is not None:
-            token = command.pop("token", None)
-            if not isinstance(token, str) or not hmac.compare_digest(
-                token.encode(errors="replace"), self._token.encode()
-            ):
-                return _line({"error": "the token is wrong or missing; the one in the run folder's control file"})
-        try:
-            return _line(self._handle(command))
-        except RtbciError as error:
-            return _line({"error": str(error)})
-        except Exception as error:  # noqa: BLE001 - a faulty command must not end the session's control
-            _log.exception("control: command %.200r", command)
-            return _line({"error": f"{type(error).__name__}: {error}"})
+    def _refusal(self, command: dict[str, Any]) -> str | None:
+        if self._token is None or is_token(command.pop("token", None), self._token):
+            return None
+        return "the token is wrong or missing; the one in the run folder's control file"
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def is_token(given: object, token: str) -> bool:
+    """Whether ``given`` is the ``token``, in a time that does not tell how much of it is right."""
+    return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), token.encode())
+
+
+def answer_json(line: bytes, handle: Handle, refusal: Callable[[dict[str, Any]], str | None]) -> bytes:
+    """The line that answers ``line``: what ``handle`` says to it, unless ``refusal`` says why it is not let in."""
+    try:
+        command = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return line_of({"error": f"not JSON: {error}; one JSON object a line would be right"})
+    if not isinstance(command, dict):
+        return line_of({"error": f"a {type(command).__name__} came; a JSON object would be right"})
+    if (why := refusal(command)) is not None:
+        return line_of({"error": why})
+    try:
+        return line_of(handle(command))
+    except RtbciError as error:
+        return line_of({"error": str(error)})
+    except Exception as error:  # noqa: BLE001 - a faulty command must not end the session's control
+        _log.exception("control: command %.200r", command)
+        return line_of({"error": f"{type(error).__name__}: {error}"})
+
+
+def line_of(value: dict[str, Any]) -> bytes:
+    """``value`` as a line."""
     return json.dumps(value).encode() + b"\n"
+
+
+TOO_LONG = line_of({"error": f"a line is longer than {LONGEST_LINE} bytes; one JSON object a line"})
+
+
+def write_address(path: Path, address: dict[str, Any]) -> None:
+    """Make ``path`` say where somebody listens, readable for this user alone from its first instant: a token is a key."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    scratch.unlink(missing_ok=True)
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(address, file)
+    scratch.replace(path)
 
 
 def send(run: RunFolder, command: dict[str, Any], timeout: float = 2.0) -> dict[str, Any]:
@@ -257,7 +180,7 @@ def send(run: RunFolder, command: dict[str, Any], timeout: float = 2.0) -> dict[
         with _connect(address, deadline) as connection:
             if "token" in address:
                 command = {**command, "token": address["token"]}
-            connection.sendall(_line(command))
+            connection.sendall(line_of(command))
             received = b""
             while not received.endswith(b"\n"):
                 connection.settimeout(max(deadline - time.monotonic(), 0.001))

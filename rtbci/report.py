@@ -219,6 +219,18 @@ def _chance_text(decoder: dict[str, Any]) -> str:
     return f"{guessed}; always the most frequent class {decoder['chance_majority']:.2f}"
 
 
+def _said_text(annotations: dict[str, Any]) -> list[str]:
+    """What people noted while the session ran, and which decoder took over when (`rtbci.annotations`)."""
+    lines = [f"note       {note['time']:.3f} s  {note['text']}" for note in annotations.get("notes", ())]
+    for mark in annotations.get("bads", ()):
+        lines.append(
+            f"channel    {mark['time']:.3f} s  {mark['channel']} marked {'bad' if mark['bad'] else 'good again'}"
+        )
+    for switch in annotations.get("charge", ()):
+        lines.append(f"in charge  {switch['time']:.3f} s  {switch['to']} in place of {switch['from']}")
+    return ["", *lines] if lines else []
+
+
 def as_text(report: dict[str, Any]) -> str:
     """The report for a person."""
     samples = report["samples"]
@@ -267,6 +279,7 @@ def as_text(report: dict[str, Any]) -> str:
         if decoder["device"]:
             lines.append(f"  device   {decoder['device']}")
         lines.append(f"  sha256   {decoder['decisions_sha256']}")
+    lines += _said_text(report.get("annotations") or {})
     if report.get("session"):
         lines.append("")
         lines.append(f"session    {report['session']}")

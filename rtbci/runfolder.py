@@ -6,8 +6,10 @@ writer, readers look::
     stream.json            StreamInfo of the source, and the offset from time.monotonic() to the source's clock
     raw.ring               samples as they came                                        (written by the session)
     markers.jsonl          one marker a line, in order of arrival                      (session)
+    playback.json          of a replay: which recording, its length, its markers       (session)
     status.json            what the session knows of itself, replaced 10 times a second (session)
     NAME.ring              decisions of decoder NAME, float64 rows (`DecisionRing`)    (that decoder's worker)
+    NAME.stages.ring       where the age of its decisions comes from (`rtbci.stages`)  (that worker)
     NAME.retrieved.ring    what decoder NAME found in a bank (`rtbci.retrieved`)       (that worker)
     NAME.found.jsonl       at which rank stood what its trials showed                  (that worker)
     NAME.rendered          the newest picture that was drawn of it (`rtbci.rendered`)  (the renderer)
@@ -34,7 +36,7 @@ from typing import IO, Any
 import numpy as np
 
 from rtbci.errors import RecordingError
-from rtbci.ring import BUSY, Ring
+from rtbci.ring import BUSY, TAKEN, Ring
 from rtbci.types import Channel, Decision, Flag, Marker, StreamInfo
 
 
@@ -211,6 +213,15 @@ class DecisionRing:
         since = self.ring.word(BUSY)
         return (time.monotonic_ns() - since) / 1e9 if since else 0.0
 
+    def took(self, samples: int) -> None:
+        """Note that the worker has taken the stream's first ``samples``, and decided what was due by then."""
+        self.ring.set_word(TAKEN, samples)
+
+    @property
+    def taken(self) -> int:
+        """Samples of the stream that the worker has taken; it has decided what was due by then."""
+        return self.ring.word(TAKEN)
+
     def follow(self, first: int) -> tuple[list[Decision], int]:
         """Decisions number ``first`` and later, as far as the ring still holds them, and the number of the next one."""
         stop = self.count
@@ -298,6 +309,11 @@ class RunFolder:
         return self.path / "markers.jsonl"
 
     @property
+    def playback(self) -> Path:
+        """What is replayed: the recording, its length in seconds, and its markers."""
+        return self.path / "playback.json"
+
+    @property
     def status(self) -> Path:
         """The session's status."""
         return self.path / "status.json"
@@ -310,6 +326,10 @@ class RunFolder:
     def decisions(self, decoder: str) -> Path:
         """Decision ring of ``decoder``."""
         return self.path / f"{decoder}.ring"
+
+    def stages(self, decoder: str) -> Path:
+        """Ring of where the age of decisions of ``decoder`` comes from."""
+        return self.path / f"{decoder}.stages.ring"
 
     def retrieved(self, decoder: str) -> Path:
         """Ring of what ``decoder`` found in a bank."""

@@ -6,48 +6,48 @@
                      |                                    |
                      +-- a decoder cannot work here ------+--> nothing is recorded, one line says why
 
-Samples flow only once the workers are ready (or have had `READY_SECONDS`), so that no window is missed at the start.
+Samples flow only once the workers are ready (or have had `rtbci.crew.READY_SECONDS`): no window is missed at the start.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
 import shutil
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rtbci.acquisition import Acquisition
+from rtbci.annotations import Annotations
 from rtbci.bank import Bank
-from rtbci.config import DecoderConfig, Experiment
+from rtbci.charge import Charge, trial_runs
+from rtbci.commanding import Commanding
+from rtbci.config import Experiment
 from rtbci.control import ControlServer
+from rtbci.crew import Crew
 from rtbci.errors import ConfigError, RecordingError, SourceError
+from rtbci.host import Host
 from rtbci.interfaces import Source
-from rtbci.model import read_manifest
 from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
-from rtbci.render_process import RenderProcess
-from rtbci.report import DecoderTally, trial_seconds
-from rtbci.retrieved import Found
+from rtbci.remote import RemoteServer, RemoteSettings
 from rtbci.ring import Ring
-from rtbci.runfolder import RunFolder, marker_to_json, replace_json, stream_to_json
-from rtbci.status import decoder_status, recording_status, stream_status
-from rtbci.supervision import WorkerProcess, wait_until_ready
+from rtbci.runfolder import RunFolder, replace_json, stream_to_json
+from rtbci.status import session_status, stages_ms
+from rtbci.supervision import WorkerProcess
+from rtbci.tallying import Tallying, signal_report
 from rtbci.trials import Trial
-from rtbci.types import Decision, Marker, StreamInfo
+from rtbci.types import Decision, StreamInfo
 from rtbci.window_process import WindowProcess
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 60.0
-"""How long the start may wait for the slowest decoder; after that it joins when it is ready."""
 TICK_SECONDS = 0.05
 STATUS_SECONDS = 0.1
 FINISH_SECONDS = 10.0
@@ -85,27 +85,27 @@ class Session:
         self.experiment = experiment
         self.source = source
         self.listener = listener or Listener()
-        self._models = dict(models)
         self._folder_wanted = folder
         self._stop = threading.Event()
         self._state = "connecting"
         self._message: str | None = None
-        self._workers: dict[str, WorkerProcess] = {}
-        self._tallies: dict[str, DecoderTally] = {}
-        self._bytes_read: dict[Path, int] = {}
-        self._restart_asked: list[str] = []
-        self._notes_told: dict[str, list[str]] = {}
+        self._crew = Crew(experiment, models, self._say)
+        self._asked: deque[Callable[[], None]] = deque()
         self._until: float | None = None
         self._end_when_lost: float | None = None
         self._end_with_window = False
+        self._tallying = Tallying(self._say, self.listener.decided, self.listener.finished)
         self._window: WindowProcess | None = None
-        self._renderer: RenderProcess | None = None
-        self._renderer_said: str | None = None
+        self._host = Host(self._recordings, self._pids, self._crew.gpus)
         self._status_at = 0.0
         self._ring: Ring | None = None
         self.run_folder: RunFolder | None = None
         self.folder: SessionFolder | None = None
         self.info: StreamInfo | None = None
+        self.acquisition: Acquisition | None = None
+        self.recorder: Recorder | None = None
+        self.annotations: Annotations | None = None
+        self.charge: Charge | None = None
 
     def _say(self, text: str) -> None:
         log.info("%s", text)
@@ -122,20 +122,29 @@ class Session:
         window: bool = False,
         end_with_window: bool = False,
         end_when_lost: float | None = None,
+        record: bool = True,
+        remote: RemoteSettings | None = None,
     ) -> dict[str, Any]:
         """Run until stopped, for ``seconds`` of samples, or until the stream has been away for ``end_when_lost`` seconds.
 
-        With ``window`` a window is opened; closing it ends the session only with ``end_with_window``.
+        With ``window`` a window is opened; closing it ends the session only with ``end_with_window``. Without ``record`` the
+        recording waits until somebody asks for it. ``remote`` says where programs may ask over TCP.
 
         Returns the report (see `rtbci.report`). Raises RtbciError when the session cannot start; then nothing is left
         behind.
         """
         self._end_when_lost = end_when_lost
         self._end_with_window = end_with_window
+        self._record_at_once = record
         self.run_folder = RunFolder.create()
         control: ControlServer | None = None
+        remote_control: RemoteServer | None = None
         try:
-            control = ControlServer(self.run_folder, self._command)
+            self._host.start()
+            commanding = Commanding(self)
+            control = ControlServer(self.run_folder, commanding)
+            if remote is not None:
+                remote_control = RemoteServer(self.run_folder, commanding, remote, self._say)
             self._write_status()
             if window:
                 self._window = WindowProcess(self.run_folder.path)
@@ -148,15 +157,13 @@ class Session:
             return self._run_with_stream(info, seconds)
         finally:
             self._state = "ended"
+            self._host.stop()
             self._write_status()
             self.source.close()
-            if control is not None:
-                control.close()
-            for worker in self._processes:
-                worker.finish(0.0)
-                worker.close()
-            if self._renderer is not None:
-                self._renderer.close()
+            for server in (remote_control, control):
+                if server is not None:
+                    server.close()
+            self._crew.close()
             if self._window is not None:
                 self._window.close()
             if self._ring is not None:
@@ -189,17 +196,20 @@ class Session:
         ring = self._ring = Ring.create(self.run_folder.raw, rows, info.n_channels, meta={"rate": info.rate})
         folder = self._make_folder(info)
         try:
-            self._start_workers(folder)
+            self._start_workers(self.run_folder, folder)
         except ConfigError:
             shutil.rmtree(folder.path, ignore_errors=True)  # nothing was recorded
             raise
         acquisition = Acquisition(self.source, info, ring, self.run_folder, self.experiment.session.lost_after)
-        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self._workers), self._retrieving())
+        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self.workers), self._crew.retrieving())
         self._acquisition, self._recorder = acquisition, recorder
-        recorder.start()
+        recorder.start(self._record_at_once)
+        self.acquisition, self.recorder = acquisition, recorder
         acquisition.start()
         self._state = "live"
-        self._say(f"recording to {folder.path}")
+        self._say(
+            f"recording to {folder.path}" if self._record_at_once else f"NOT recording yet; session {folder.path}"
+        )
         try:
             self._watch(seconds)
         finally:
@@ -207,24 +217,26 @@ class Session:
             self._write_status()
             acquisition.stop()
             acquisition.join(5.0)
-            for worker in self._processes:
-                worker.finish(FINISH_SECONDS)
+            self._crew.finish(FINISH_SECONDS)
             self._gather()
             recorder.stop(10.0)
             report = self._report(folder)
-            self._keep(folder, report)
+            try:
+                self._tallying.keep(folder)
+                folder.write_report(report)
+                folder.end()
+            except (RecordingError, OSError) as error:
+                self._say(f"the session folder could not be completed: {error}")
+            folder.stop_log()
         return report
 
     def _make_folder(self, info: StreamInfo) -> SessionFolder:
         assert self.run_folder is not None
         settings = self.experiment.bank
         bank = None if settings is None else Bank.open(self.experiment.resolve(settings.path)).entry()
-        root = self.experiment.recording.folder
-        if self.experiment.path is not None:
-            root = self.experiment.resolve(str(root))
-        folder = SessionFolder.create(self._folder_wanted, self.experiment.name, root)
+        folder = SessionFolder.create(self._folder_wanted, self.experiment.name, self._recordings())
         self.folder = folder
-        kept = folder.keep_models(self._models)
+        kept = folder.keep_models(self._crew.models)
         folder.start_log()
         folder.write_experiment(self.experiment.text)
         folder.update(
@@ -235,77 +247,18 @@ class Session:
             run_folder=str(self.run_folder.path),
             bank=bank,
         )
+        self.annotations = Annotations(folder)
         return folder
 
-    def _start_workers(self, folder: SessionFolder) -> None:
-        assert self.run_folder is not None
+    def _start_workers(self, run: RunFolder, folder: SessionFolder) -> None:
         self._state = "starting"
-        by_process: dict[str, list[DecoderConfig]] = {}
-        for config in self.experiment.decoders:
-            if config.name not in self._models:
-                self._say(f"decoder {config.name} has no model yet: recording only (rtbci train makes one)")
-                continue
-            self._tallies[config.name] = DecoderTally(
-                tuple(self.experiment.classes), trial_seconds=trial_seconds(self.experiment, config)
-            )
-            by_process.setdefault(config.process, []).append(config)
-        workers = {name: WorkerProcess(configs, self.run_folder, folder.path) for name, configs in by_process.items()}
-        self._workers = {name: workers[self.experiment.decoder(name).process] for name in self._tallies}
-        for worker in self._processes:
-            worker.start()
-        if not self._workers:
-            return
-        self._start_renderer(folder)
-        self._say(f"starting {', '.join(self._workers)} …")
-        end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end and not self._stop.is_set():
-            wait_until_ready(self._processes, STATUS_SECONDS)
-            self._write_status()
-            if all(worker.settled for worker in self._processes):
-                break
-        for name, worker in self._workers.items():
-            if worker.state == "failed":
-                raise ConfigError(worker.problem or f"decoder {name} cannot work on this stream")
-            if worker.state != "live":
-                self._say(f"decoder {name} is not ready: {worker.problem or 'still loading'}; it joins later")
-            self._hear(name, worker)
+        self._crew.make(run, folder, self._tallying)
+        self.charge = Charge(list(self.workers)) if self.workers else None
+        self._crew.start(run, folder, self._tallying, self._go_on_starting)
 
-    def _start_renderer(self, folder: SessionFolder) -> None:
-        """Have drawn what one decoder finds; a decision never waits for it, and no session ends without it."""
-        settings, retrieving = self.experiment.renderer, self._retrieving()
-        if settings is None:
-            return
-        name = settings.decoder or (retrieving[0] if retrieving else "")
-        if name not in retrieving:
-            self._say(
-                f"note: nothing is drawn: {f'decoder {name}' if name else 'no decoder'} gives embeddings of the bank"
-            )
-            return
-        assert self.run_folder is not None
-        self._renderer = RenderProcess(self.run_folder, folder.path, name)
-        self._renderer.start()
-
-    def _watch_renderer(self) -> None:
-        if self._renderer is None:
-            return
-        self._renderer.watch()
-        problem = self._renderer.problem
-        if problem and problem != self._renderer_said:
-            self._say(f"renderer: {problem}")
-        self._renderer_said = problem
-
-    def _retrieving(self) -> tuple[str, ...]:
-        """The decoders that may look in the experiment's bank: whose models embed."""
-        if self.experiment.bank is None:
-            return ()
-        return tuple(
-            name for name in self._workers if read_manifest(self._models[name])[name].get("space_id") is not None
-        )
-
-    @property
-    def _processes(self) -> list[WorkerProcess]:
-        """The workers, each once, whatever number of decoders it has."""
-        return list(dict.fromkeys(self._workers.values()))
+    def _go_on_starting(self) -> bool:
+        self._write_status()
+        return not self._stop.is_set()
 
     def _watch(self, seconds: float | None) -> None:
         begun: float | None = None
@@ -332,104 +285,51 @@ class Session:
                 lost_told = False
                 self._say("the stream is back; the gap is marked")
             self._tick()
-            self._stop.wait(TICK_SECONDS)
+            # not Event.wait: the handler of a signal that comes while this thread holds the lock would wait for it forever
+            time.sleep(TICK_SECONDS)
 
     def _tick(self) -> None:
-        for name in self._restart_asked[:]:
-            self._restart_asked.remove(name)
-            self._workers[name].restart_now()
-        for worker in self._processes:
-            worker.watch()
+        while self._asked:
+            self._asked.popleft()()
+        self._crew.watch()
         self._gather()
-        self._watch_renderer()
+        self._hand_over()
+        self._crew.watch_renderer()
         self._watch_window()
         if time.monotonic() - self._status_at >= STATUS_SECONDS:
             self._write_status()
 
+    def _hand_over(self) -> None:
+        """Put another decoder in charge, where one was asked for and no trial runs."""
+        charge = self.charge
+        if charge is None or charge.next is None:
+            return
+        now = self.source.now()
+        cues = {label for labels in self.experiment.classes.values() for label in labels}
+        times = [marker.time for marker in self._acquisition.newest_markers() if marker.label in cues]
+        if charge.update(now, trial_runs(now, times, self.experiment.trial.stop, charge.asked)):
+            switch = charge.switches[-1]
+            assert self.annotations is not None
+            self.annotations.switched(switch, self._received())
+            self._say(f"decoder {switch.new} is in charge now, in place of {switch.old}")
+
     def _gather(self) -> None:
         """Count what the workers decided since the last look."""
-        since = self._acquisition.first_time or 0.0
-        for name, worker in self._workers.items():
-            tally = self._tallies[name]
-            for decision in worker.new_decisions(name):
-                tally.add(decision)
-                self.listener.decided(name, decision, tally.classes, since)
-            self._hear(name, worker)
-            assert self.run_folder is not None
-            for fields in self._new_lines(self.run_folder.trials(name)):
-                trial = Trial.from_json(fields)
-                tally.trials.append(trial)
-                self.listener.finished(name, trial, tally.classes)
-            tally.found += [Found.from_json(fields) for fields in self._new_lines(self.run_folder.found(name))]
-
-    def _hear(self, name: str, worker: WorkerProcess) -> None:
-        """Take what the worker says of decoder ``name``; a note that it did not make before is told."""
-        said, tally = worker.report(name), self._tallies[name]
-        tally.skipped = max(tally.skipped, int(said.get("skipped", 0)))
-        tally.over_gap = max(tally.over_gap, int(said.get("over_gap", 0)))
-        tally.without_data = max(tally.without_data, int(said.get("without_data", 0)))
-        tally.restarts, tally.problem = worker.restarts, worker.problem
-        tally.device = said.get("device") or tally.device
-        if said.get("state") == "live":
-            notes = list(said.get("notes", ()))
-            for note in notes:
-                if note not in self._notes_told.get(name, ()):
-                    self._say(f"note: {name}: {note}")
-            self._notes_told[name] = notes
-
-    def _new_lines(self, path: Path) -> list[dict[str, Any]]:
-        """The JSON objects that were added to the file at ``path`` since the last look."""
-        if not path.exists():
-            return []
-        first = self._bytes_read.get(path, 0)
-        with path.open(
-            "rb"
-        ) as file:  # from there on alone: twenty looks a second, at what may be megabytes after an hour
-            file.seek(first)
-            fresh = file.read()
-        whole = fresh.rfind(b"\n") + 1  # what follows the last line end is still being written
-        self._bytes_read[path] = first + whole
-        return [json.loads(line) for line in fresh[:whole].splitlines()]
-
-    def _keep(self, folder: SessionFolder, report: dict[str, Any]) -> None:
-        """Leave the report and the trials in the session folder; a folder that is gone costs nobody the report."""
-        try:
-            for name, tally in self._tallies.items():
-                text = "".join(json.dumps(trial.as_json()) + "\n" for trial in tally.trials)
-                (folder.decisions / f"{name}.trials.jsonl").write_text(text)
-                if tally.found:
-                    text = "".join(json.dumps(found.as_json()) + "\n" for found in tally.found)
-                    (folder.decisions / f"{name}.found.jsonl").write_text(text)
-            folder.write_report(report)
-            folder.end()
-        except (RecordingError, OSError) as error:
-            self._say(f"the session folder could not be completed: {error}")
-        folder.stop_log()
+        assert self.run_folder is not None
+        self._tallying.gather(self.run_folder, self.workers, self._acquisition.first_time or 0.0)
 
     def _report(self, folder: SessionFolder) -> dict[str, Any]:
-        acquisition, recorder = self._acquisition, self._recorder
-        assert self.info is not None
-        ring_written = recorder.samples_written + recorder.samples_missed
+        assert self.run_folder is not None
+        said = {} if self.annotations is None else self.annotations.as_json()
         return {
             "name": self.experiment.name,
             "session": str(folder.path),
-            "seconds": round((acquisition.last_time or 0.0) - (acquisition.first_time or 0.0), 3),
-            "decoders": {name: tally.as_json() for name, tally in self._tallies.items()},
-            "samples": {
-                "received": self._received(),
-                "lost": acquisition.lost_samples,
-                "not_finite": acquisition.not_finite,
-                "recorded": recorder.samples_written,
+            **signal_report(self._acquisition, self._recorder, self._received(), self._n_gaps()),
+            "decoders": {
+                name: {**tally.as_json(), "stages_ms": stages_ms(self.run_folder, name)}
+                for name, tally in self._tallying.tallies.items()
             },
-            "gaps": self._n_gaps(),
-            "markers": acquisition.n_markers,
-            "recording": {
-                "path": str(recorder.path),
-                "bytes": recorder.bytes,
-                "problem": recorder.problem,
-                "samples_missed": max(recorder.samples_missed, self._received() - ring_written),
-            },
-            "problem": acquisition.problem,
+            "annotations": said,
         }
 
     def _received(self) -> int:
@@ -440,15 +340,35 @@ class Session:
 
     # ------------------------------------------------------------------ what others see and ask
 
+    def _recordings(self) -> Path:
+        """Where recordings go, or will go."""
+        if self.folder is not None:
+            return self.folder.path
+        root = self.experiment.recording.folder
+        return root if self.experiment.path is None else self.experiment.resolve(str(root))
+
+    def _pids(self) -> list[int]:
+        """Processes of the session besides this one."""
+        window = None if self._window is None else self._window.pid
+        return [*self._crew.pids(), *([] if window is None else [window])]
+
     def _write_status(self) -> None:
         assert self.run_folder is not None
         self._status_at = time.monotonic()
-        replace_json(self.run_folder.status, self._status())
+        replace_json(self.run_folder.status, self.status())
 
-    def _status(self) -> dict[str, Any]:
-        acquisition: Acquisition | None = getattr(self, "_acquisition", None)
-        recorder: Recorder | None = getattr(self, "_recorder", None)
-        info = self.info
+    @property
+    def workers(self) -> Mapping[str, WorkerProcess]:
+        """The worker of each decoder."""
+        return self._crew.workers
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Have ``work`` done by the main loop, which alone handles processes; safe from any thread."""
+        self._asked.append(work)
+
+    def status(self) -> dict[str, Any]:
+        """What the session says of itself; safe from any thread."""
+        acquisition = self.acquisition
         state = self._state
         message = self._message
         if state == "live" and acquisition is not None:
@@ -457,56 +377,15 @@ class Session:
         elif state == "starting":
             message = "decoders are loading; samples flow when they are ready"
         return {
+            **session_status(self, self._tallying.tallies),
             "state": state,
-            "time": self.source.now() if info is not None else time.monotonic(),
-            "monotonic": time.monotonic(),
-            "name": self.experiment.name,
-            "session": str(self.folder.path) if self.folder else "",
-            "pid": os.getpid(),
-            "started": acquisition.first_time if acquisition else None,
-            "seconds_left": None if self._until is None else max(0.0, self._until - time.monotonic()),
             "message": message,
-            "experiment": str(self.experiment.path) if self.experiment.path else None,
-            "stream": stream_status(info, self.source),
-            "samples": {
-                "received": self._received(),
-                "lost": acquisition.lost_samples if acquisition else 0,
-            },
+            "seconds_left": None if self._until is None else max(0.0, self._until - time.monotonic()),
+            "samples": {"received": self._received(), "lost": acquisition.lost_samples if acquisition else 0},
             "gaps": self._n_gaps(),
-            "last_sample_time": acquisition.last_time if acquisition else None,
-            "recording": recording_status(recorder),
-            "renderer": None if self._renderer is None else self._renderer.status(),
-            "decoders": {
-                name: decoder_status(self.experiment.decoder(name), worker, self._tallies[name], self.experiment)
-                for name, worker in self._workers.items()
-            },
+            "renderer": self._crew.renderer_status(),
+            "host": self._host.status(),
         }
-
-    def _command(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Answer one control command; called from the control server's thread."""
-        match command:
-            case {"do": "stop"}:
-                self.stop()
-                return {"ok": True}
-            case {"do": "mark", "label": str(label)} if label:
-                return self._mark(label)
-            case {"do": "restart", "decoder": str(name)} if name in self._workers:
-                self._restart_asked.append(name)
-                return {"ok": True}
-            case {"do": "status"}:
-                return {"ok": True, "status": self._status()}
-        return {
-            "error": f'unknown command {json.dumps(command)[:200]}; there are {{"do": "stop"}}, {{"do": "status"}}, '
-            f'{{"do": "mark", "label": TEXT}} and {{"do": "restart", "decoder": one of {sorted(self._workers)}}}'
-        }
-
-    def _mark(self, label: str) -> dict[str, Any]:
-        acquisition: Acquisition | None = getattr(self, "_acquisition", None)
-        if acquisition is None or not acquisition.is_alive():
-            return {"error": "nothing is being recorded yet; mark again when samples flow"}
-        marker = Marker(self.source.now(), label, None, "experimenter")
-        acquisition.add_marker(marker)
-        return {"ok": True, "marker": marker_to_json(marker)}
 
     def _watch_window(self) -> None:
         if self._window is None or (code := self._window.ended()) is None:

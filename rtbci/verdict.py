@@ -21,6 +21,9 @@ class DecoderVerdict:
     equal, within : decisions that are equal bit for bit, and others that agree within ``tolerance`` (`rtbci.agreement`).
     tolerance : how far log-probabilities were allowed to differ, at most; 0 where all had to be equal.
     largest : the largest difference of a log-probability among those that were allowed one.
+    unrecorded : decisions on samples that are in no part of the recording.
+    unsettled : decisions at the beginning of a part that depend on signal from before it, which was not recorded.
+    notes : what could not be compared, and why.
     devices, again_on : what it decided on live, in order, and what it decided on again; nothing where it knows no devices.
     """
 
@@ -30,10 +33,12 @@ class DecoderVerdict:
     skipped: int = 0
     missing: int = 0
     unrecorded: int = 0
+    unsettled: int = 0
     tolerance: float = 0.0
     largest: float = 0.0
     devices: list[str] = field(default_factory=list)
     again_on: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -51,10 +56,12 @@ class DecoderVerdict:
             "skipped": self.skipped,
             "missing": self.missing,
             "unrecorded": self.unrecorded,
+            "unsettled": self.unsettled,
             "tolerance": self.tolerance,
             "largest": self.largest,
             "devices": self.devices,
             "again_on": self.again_on,
+            "notes": self.notes,
             "examples": self.examples,
         }
 
@@ -65,6 +72,8 @@ class DecoderVerdict:
             where = f"decided on {', '.join(self.devices)}, verified on {', '.join(self.again_on)}"
             said.append(f"{self.within} within {shown(self.tolerance)}" + (f" ({where})" if self.devices else ""))
         said.append(f"{self.different} different")
+        if self.unsettled:
+            said.append(f"{self.unsettled} not compared at the beginning of a part, whose past was not recorded")
         return f"{', '.join(said)}, {self.skipped} windows skipped live, {self.unrecorded} beyond the recording"
 
 
@@ -74,6 +83,12 @@ class Verdict:
 
     session: Path
     decoders: dict[str, DecoderVerdict]
+    parts: int = 1
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether there were decisions, and not one of them could be compared."""
+        return not self.total("compared") and self.total("unrecorded") + self.total("unsettled") > 0
 
     def total(self, what: str) -> int:
         """Sum of one count over the decoders."""
@@ -81,7 +96,7 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """The verdict as one JSON object."""
-        named = ("compared", "equal", "within", "different", "skipped", "unrecorded")
+        named = ("compared", "equal", "within", "different", "skipped", "unrecorded", "unsettled")
         counts = {what: self.total(what) for what in named}
         decoders = {name: verdict.as_json() for name, verdict in self.decoders.items()}
-        return {"session": str(self.session), **counts, "decoders": decoders}
+        return {"session": str(self.session), "parts": self.parts, **counts, "decoders": decoders}

@@ -31,6 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # files whose tests run a session in real time: one after the other, so that no two sessions share these cores
 REAL_TIME = (
     "cli/test_demo",
+    "cli/test_rehearse",
     "cli/test_run_and_verify",
     "devices/",
     "faults/",
@@ -39,7 +40,10 @@ REAL_TIME = (
     "same_path/test_adaptive_transforms",
     "same_path/test_live_is_replay",
     "same_path/test_networks_live",
+    "same_path/test_parts_live",
     "same_path/test_retrieval_live",
+    "stimulus/test_present",
+    "ui/test_end_to_end",
 )
 
 

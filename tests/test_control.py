@@ -146,7 +146,7 @@ def test_a_client_that_takes_no_replies_is_dropped(run):
             line = json.dumps({"do": "much", **token}).encode() + b"\n"
             connection.sendall(line * 60)
             assert send(run, {"n": 1}, timeout=10) == {"echo": {"n": 1}}
-            while server._clients:  # until it has been idle for too long
+            while server.n_clients:  # until it has been idle for too long
                 threading.Event().wait(0.01)
             received = 0
             with contextlib.suppress(ConnectionError):

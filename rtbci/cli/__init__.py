@@ -9,14 +9,21 @@ import click
 from rtbci import __version__
 from rtbci.cli.again import recover, replay, verify
 from rtbci.cli.bank import bank
+from rtbci.cli.check import check
+from rtbci.cli.control import control
 from rtbci.cli.demo import demo, subject
 from rtbci.cli.evaluate import evaluate
+from rtbci.cli.feature_maps import feature_maps
 from rtbci.cli.federate import federate
+from rtbci.cli.gui import gui
 from rtbci.cli.image_metrics import image_metrics
 from rtbci.cli.live import attach, edit, run_session
 from rtbci.cli.look import info, plugins, streams
+from rtbci.cli.new import new
 from rtbci.cli.output import run_command
 from rtbci.cli.play import stream
+from rtbci.cli.present import present
+from rtbci.cli.rehearse import rehearse
 from rtbci.cli.train import train
 
 
@@ -35,8 +42,11 @@ def cli() -> None:
 
     \b
     See it work:       rtbci demo         rtbci demo images
+    In windows:        rtbci gui
+    A first file:      rtbci new motor-imagery
     What is there:     rtbci streams      rtbci info FILE      rtbci plugins list
     A session:         rtbci train EXPERIMENT --recording FILE --out MODEL
+                       rtbci check EXPERIMENT --model MODEL
                        rtbci run EXPERIMENT --model MODEL
     Afterwards:        rtbci replay EXPERIMENT --model MODEL --recording FILE
                        rtbci verify SESSION
@@ -48,14 +58,21 @@ def cli() -> None:
 
 for command in (
     demo,
+    gui,
+    new,
     streams,
     info,
     stream,
+    present,
     train,
+    check,
     run_session,
     attach,
+    control,
     replay,
+    rehearse,
     evaluate,
+    feature_maps,
     federate,
     bank,
     image_metrics,

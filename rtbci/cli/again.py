@@ -109,7 +109,10 @@ def verify(session: Path, tolerance: float | None, as_json: bool) -> int:
     What a decoder decided on another device than it finds here, or in one batch with other decoders of its worker, is
     compared within the decoder's own tolerance.
 
-    Exit code 1 if any differs.
+    Where recording was stopped and started again, its parts are verified one by one; decisions while nothing was recorded
+    are counted apart.
+
+    Exit code 1 if any differs, or none could be compared.
     """
     from rtbci import verify as work
 
@@ -118,11 +121,13 @@ def verify(session: Path, tolerance: float | None, as_json: bool) -> int:
     lines = []
     for name, one in verdict.decoders.items():
         lines.append(f"{name}: {one.as_text()}")
-        lines.extend(f"  {text}" for text in one.examples)
+        lines.extend(f"  {text}" for text in (*one.notes, *one.examples))
     if not verdict.decoders:
         lines.append("the session ran no decoder: there is nothing to compare")
+    if verdict.proves_nothing:
+        lines.append("nothing is proven: no decision could be compared, because what it was made from was not recorded")
     finish(verdict.as_json(), "\n".join(lines), as_json)
-    return 1 if verdict.total("different") else 0
+    return 1 if verdict.total("different") or verdict.proves_nothing else 0
 
 
 @command(

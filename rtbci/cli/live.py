@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from rtbci.cli.output import command, finish, say
 
 if TYPE_CHECKING:
     from rtbci.config import Experiment
-    from rtbci.session import Listener
+    from rtbci.interfaces import Source
+    from rtbci.remote import RemoteSettings
+    from rtbci.session import Listener, Session
 
 SECONDS = click.FloatRange(min=0.0, min_open=True)
 
@@ -111,15 +114,38 @@ def run_live(
     end_when_lost: float | None,
     as_json: bool,
     end_with_window: bool = False,
+    source: Source | None = None,
+    record: bool = True,
+    remote: RemoteSettings | None = None,
+    made: Callable[[Session], None] = lambda session: None,
 ) -> dict[str, Any]:
-    """Run a session of ``experiment`` in this process and return its report."""
-    from rtbci import assemble
+    """Run a session of ``experiment`` in this process and return its report.
+
+    ``source`` is in place of the experiment's own; ``made`` is given the session before it runs.
+    """
     from rtbci.session import Session, stop_on_signals
-    from rtbci.sources.live_file import LiveFile
-    from rtbci.sources.lsl_quiet import quieten
 
     if not headless:
         _check_window(", or use --headless")
+    session = Session(experiment, source or _own_source(experiment), models, folder, _listener(headless, as_json))
+    made(session)
+    stop_on_signals(session)
+    return session.run(
+        seconds,
+        window=not headless,
+        end_with_window=end_with_window,
+        end_when_lost=end_when_lost,
+        record=record,
+        remote=remote,
+    )
+
+
+def _own_source(experiment: Experiment) -> Source:
+    """The source that the experiment names, as a live session hears it."""
+    from rtbci import assemble
+    from rtbci.sources.live_file import LiveFile
+    from rtbci.sources.lsl_quiet import quieten
+
     overrides: dict[str, Any] = {}
     if experiment.source.use == "lsl":
         quieten()
@@ -131,17 +157,14 @@ def run_live(
             overrides["markers"] = list(experiment.markers.streams)
         overrides["speed"] = experiment.source.args.get("speed", 1.0)
     source = assemble.make_source(experiment, **overrides)
-    if experiment.source.use == "file":
-        source = LiveFile(source)
-    session = Session(experiment, source, models, folder, _listener(headless, as_json))
-    stop_on_signals(session)
-    return session.run(seconds, window=not headless, end_with_window=end_with_window, end_when_lost=end_when_lost)
+    return LiveFile(source) if experiment.source.use == "file" else source
 
 
 @command(
     "rtbci run experiment.toml --model fists.rtbci",
     "rtbci run experiment.toml --model fists.rtbci --headless --seconds 120 --json",
     "rtbci run experiment.toml                        (records only: a calibration session)",
+    "rtbci run experiment.toml --model fists.rtbci --no-record --remote      (recording is started by a stimulus program)",
     name="run",
     short_help="A live session: acquire, record, decode, show.",
 )
@@ -153,6 +176,22 @@ def run_live(
 @click.option("--seconds", type=SECONDS, help="End by itself this long after the first sample.")
 @click.option("--session", "folder", type=click.Path(path_type=Path), help="Folder to record into (new or empty).")
 @click.option("--end-when-lost", type=SECONDS, help="End when the stream has been away for this many seconds.")
+@click.option("--record-only", is_flag=True, help="Decode nothing, though the experiment names a model: a calibration.")
+@click.option("--no-record", is_flag=True, help="Acquire and decode; recording starts when somebody asks for it.")
+@click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="22345",
+    metavar="[PORT]",
+    type=click.IntRange(0, 65535),
+    help="Let programs on this computer control the session over TCP (port 22345, LabRecorder's; 0: any that is free).",
+)
+@click.option(
+    "--remote-host", default="127.0.0.1", metavar="ADDRESS", help="Listen there: other computers may connect."
+)
+@click.option(
+    "--no-rcs", is_flag=True, help="With --remote: do not understand LabRecorder's commands, which need no token."
+)
 def run_session(
     experiment: Path,
     model: Path | None,
@@ -160,22 +199,35 @@ def run_session(
     seconds: float | None,
     folder: Path | None,
     end_when_lost: float | None,
+    record_only: bool,
+    no_record: bool,
+    remote: int | None,
+    remote_host: str,
+    no_rcs: bool,
     as_json: bool,
 ) -> None:
     """Run a live session: acquire, record, decode, show.
 
     Ctrl-C ends it properly. Closing the window does not: the session goes on, and 'rtbci attach' opens a window again.
+    'rtbci control' starts and stops recording and decoding, notes and marks, from another terminal.
     """
+    if remote is None and (no_rcs or remote_host != "127.0.0.1"):
+        raise click.UsageError("--remote-host and --no-rcs say how --remote listens; --remote is missing.")
     from rtbci import config, report
+    from rtbci.remote import RemoteSettings
 
+    if record_only and (model is not None or no_record):
+        raise click.UsageError("--record-only decodes nothing and records: --model and --no-record do not go with it.")
     loaded = config.load(experiment)
     result = run_live(
         loaded,
-        models_for(loaded, model),
+        {} if record_only else models_for(loaded, model),
         headless=headless,
         seconds=seconds,
         folder=folder,
         end_when_lost=end_when_lost,
+        record=not no_record,
+        remote=None if remote is None else RemoteSettings(remote, remote_host, not no_rcs),
         as_json=as_json,
     )
     finish(result, report.as_text(result), as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import traceback
@@ -42,7 +43,12 @@ def finish(result: dict[str, Any], text: str, as_json: bool) -> None:
 
 
 def progress(as_json: bool) -> Callable[[str], None]:
-    """A function that shows how long work goes on: one line that is rewritten, on a terminal only."""
+    """A function that shows how long work goes on: one line that is rewritten, on a terminal only.
+
+    With ``RTBCI_PROGRESS=lines`` in the environment: a line of stderr each time.
+    """
+    if os.environ.get("RTBCI_PROGRESS") == "lines":  # a window follows it
+        return lambda text: click.echo(text, err=True)
     if not sys.stderr.isatty():
         return lambda text: None
 

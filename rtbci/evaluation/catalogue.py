@@ -82,7 +82,7 @@ def _entries(spec: str) -> list[_Entry]:
         format_of(path)
         return [_Entry(path, by_name(path), given)]
     if not asked_bids and (path / "session.json").is_file():
-        return [_of_session(path, given)]
+        return _of_session(path, given)
     part = bids.part_of(path)
     if part is None:
         missing = "a dataset_description.json, or a subject's folder in one that has it"
@@ -106,20 +106,29 @@ def _of_moabb(what: str) -> list[_Entry]:
     return [_Entry(one.path, Named(f"{one.subject}", one.session, one.run), None) for one in found]
 
 
-def _of_session(path: Path, given: str) -> _Entry:
-    """A session of rtbci: its day is the session and its time of day the run, because a person sits there once a day."""
+def _of_session(path: Path, given: str) -> list[_Entry]:
+    """A session of rtbci: its day is the session and its time of day the run, because a person sits there once a day.
+
+    Of several parts of its recording each is a run.
+    """
     folder = SessionFolder.open(path)
     about = folder.read()
     if about.get("state") == "running":
         raise SourceError(f"{path} is still running, or was killed; `rtbci recover` closes what a killed one has left")
-    if not folder.recording.is_file():
-        raise SourceError(f"{path} has no recording.xdf; a session folder as `rtbci run` leaves it would be right")
+    parts = folder.recordings()
+    missing = next((part.name for part in parts if not part.is_file()), None)
+    if missing or not parts:
+        raise SourceError(
+            f"{path} has no {missing or 'recording'}; a session folder as `rtbci run` leaves it would be right"
+        )
     try:
         began = datetime.fromisoformat(about["started"])
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{folder.session}: does not say when the session started ({error})") from error
     subject = config.load(folder.experiment).recording.subject if folder.experiment.is_file() else ""
-    return _Entry(folder.recording, Named(subject or None, f"{began:%Y-%m-%d}", f"{began:%H-%M-%S}"), given)
+    day, run = f"{began:%Y-%m-%d}", f"{began:%H-%M-%S}"
+    names = [run, *(f"{run}_{number}" for number in range(2, len(parts) + 1))]
+    return [_Entry(part, Named(subject or None, day, name), given) for part, name in zip(parts, names, strict=False)]
 
 
 def _identified(entry: _Entry, pattern: re.Pattern[str] | None) -> Named:

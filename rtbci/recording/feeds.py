@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -18,25 +17,21 @@ from numpy.typing import NDArray
 from rtbci import retrieved
 from rtbci.errors import Overrun, RecordingError
 from rtbci.recording.growing_file import GrowingFile
-from rtbci.recording.stream_header import StreamHeader
+from rtbci.recording.marker_feeds import MakeHeader
 from rtbci.recording.xdf import XdfWriter
 from rtbci.retrieved import RetrievedRing
 from rtbci.ring import Ring
-from rtbci.runfolder import FIELDS, DecisionRing, MarkerReader, decision_from_row, decision_to_json
-from rtbci.types import Channel, Marker
+from rtbci.runfolder import FIELDS, DecisionRing, decision_from_row, decision_to_json
+from rtbci.types import Channel
 
 log = logging.getLogger("rtbci.recording")
 
-GAP_STREAM = "rtbci gaps"
-"""Name of the marker stream that says where samples are missing."""
 Rows = NDArray[np.floating[Any]]
 CHUNK_BYTES = 4 << 20
 """Most that is copied out of the ring at once."""
 _UNITS = {"start": "samples", "stop": "samples", "sample": "samples", "origin": "samples"} | {
     name: "seconds" for name in FIELDS if name.endswith("time")
 }
-MakeHeader = Callable[[str, str, tuple[Channel, ...], float, str], StreamHeader]
-"""Completes a header from name, type, channels, nominal rate and channel format."""
 
 
 class SignalFeed:
@@ -72,64 +67,6 @@ class SignalFeed:
         self.missed += lost
         log.error("recorder overtaken: samples %d to %d (%d) are not in the recording", self._next, resume, lost)
         self._next = resume
-
-
-class GapFeed:
-    """The gap table of the raw ring, as markers "gap N samples" at the time of the first sample after the gap."""
-
-    def __init__(self, writer: XdfWriter, header: MakeHeader, ring: Ring) -> None:
-        self._markers = StringStreams(writer, header)
-        self._ring = ring
-        self._next = 0
-        self.written = 0
-
-    def copy(self) -> None:
-        """Copy the gaps that were noted since the last call."""
-        first = max(self._next, self._ring.n_gaps - self._ring.max_gaps)
-        gaps = self._ring.gaps(first)
-        self._next = first + len(gaps)
-        self._markers.write([Marker(gap.after, f"gap {gap.missing} samples", stream=GAP_STREAM) for gap in gaps])
-        self.written += len(gaps)
-
-
-class MarkerFeed:
-    """The markers of the session: one string stream for each stream that markers come from."""
-
-    def __init__(self, writer: XdfWriter, header: MakeHeader, path: Path) -> None:
-        self._markers = StringStreams(writer, header)
-        self._reader = MarkerReader(path)
-        self.written = 0
-
-    def copy(self) -> None:
-        """Copy the markers that became known since the last call."""
-        markers = self._reader.new()
-        self._markers.write(markers)
-        self.written += len(markers)
-
-    def close(self) -> None:
-        """Close the session's file of markers."""
-        self._reader.close()
-
-
-class StringStreams:
-    """Marker streams of the recording by name, each made when its first marker comes."""
-
-    def __init__(self, writer: XdfWriter, header: MakeHeader) -> None:
-        self._writer = writer
-        self._header = header
-        self._streams: dict[str, int] = {}
-
-    def write(self, markers: list[Marker]) -> None:
-        """Write ``markers``, those of one stream in one chunk, in their order."""
-        by_stream: dict[str, list[Marker]] = {}
-        for marker in markers:
-            by_stream.setdefault(marker.stream or "markers", []).append(marker)
-        for name, those in by_stream.items():
-            if name not in self._streams:
-                channels = (Channel("marker", "marker", ""),)
-                self._streams[name] = self._writer.add_stream(self._header(name, "Markers", channels, 0.0, "string"))
-            times = np.array([marker.time for marker in those])
-            self._writer.write_strings(self._streams[name], [marker.label for marker in those], times)
 
 
 R = TypeVar("R", DecisionRing, RetrievedRing)
@@ -233,23 +170,18 @@ class _WorkerFeed(Generic[R]):
             self._ring = None
 
 
-class DecisionFeed(_WorkerFeed[DecisionRing]):
-    """The decisions of one decoder, into a stream of the recording and into the decision log."""
+class DecisionStreams:
+    """The streams of a recording that hold the decisions of one decoder: one for each list of classes it has had."""
 
-    WHAT = "decisions"
-
-    def __init__(self, writer: XdfWriter, header: MakeHeader, name: str, path: Path, log_path: Path) -> None:
-        super().__init__(name, path, log_path)
+    def __init__(self, writer: XdfWriter, header: MakeHeader, name: str) -> None:
         self._writer = writer
         self._header = header
+        self._name = name
         self._streams: dict[tuple[str, ...], int] = {}
 
-    def _open(self) -> DecisionRing:
-        return DecisionRing.attach(self._path)
-
-    def _write(self, ring: DecisionRing, rows: Rows, times: NDArray[np.float64]) -> str:
-        self._writer.write_samples(self._stream(ring.classes), rows, times)
-        return "".join(json.dumps(decision_to_json(decision_from_row(row))) + "\n" for row in rows)
+    def write(self, classes: tuple[str, ...], rows: Rows, times: NDArray[np.float64]) -> None:
+        """Write ``rows`` (n, n_columns) over ``classes``, with the ``times`` (n,) of their newest samples."""
+        self._writer.write_samples(self._stream(classes), rows, times)
 
     def _stream(self, classes: tuple[str, ...]) -> int:
         if classes not in self._streams:
@@ -259,6 +191,30 @@ class DecisionFeed(_WorkerFeed[DecisionRing]):
                 self._header(self._name, "Decisions", channels, 0.0, "double64")
             )
         return self._streams[classes]
+
+
+class DecisionFeed(_WorkerFeed[DecisionRing]):
+    """The decisions of one decoder, into the decision log, and into ``sink``, a stream of the recording, while there is one.
+
+    ``recorded`` of the ``written`` ones are in a recording, too.
+    """
+
+    WHAT = "decisions"
+
+    def __init__(self, name: str, path: Path, log_path: Path) -> None:
+        super().__init__(name, path, log_path)
+        self.name = name
+        self.recorded = 0
+        self.sink: DecisionStreams | None = None
+
+    def _open(self) -> DecisionRing:
+        return DecisionRing.attach(self._path)
+
+    def _write(self, ring: DecisionRing, rows: Rows, times: NDArray[np.float64]) -> str:
+        if self.sink is not None:
+            self.sink.write(ring.classes, rows, times)
+            self.recorded += len(rows)
+        return "".join(json.dumps(decision_to_json(decision_from_row(row))) + "\n" for row in rows)
 
 
 class RetrievedFeed(_WorkerFeed[RetrievedRing]):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import platform
 import threading
-import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rtbci import __version__
 from rtbci.errors import RecordingError
-from rtbci.recording.feeds import DecisionFeed, GapFeed, MarkerFeed, RetrievedFeed, SignalFeed
+from rtbci.recording.feeds import DecisionFeed, RetrievedFeed
+from rtbci.recording.marker_feeds import MarkerFeed
+from rtbci.recording.part import Part, PartInfo
 from rtbci.recording.session_folder import SessionFolder, now_iso
-from rtbci.recording.stream_header import StreamHeader, Tree
-from rtbci.recording.xdf import XdfWriter
+from rtbci.recording.work_queue import WorkQueue
 from rtbci.ring import Ring
-from rtbci.runfolder import RunFolder, stream_to_json
-from rtbci.types import Channel, StreamInfo
+from rtbci.runfolder import RunFolder
+from rtbci.types import StreamInfo
 
 log = logging.getLogger("rtbci.recording")
 
@@ -35,14 +32,17 @@ BOUNDARY_EVERY = 40
 class RecorderStatus:
     """How a recording is doing.
 
-    ``state`` is "waiting" (not started), "recording", "stopped" (by ``problem``) or "closed". ``seconds`` is the samples
-    written over the nominal rate. ``missed`` samples and decisions were overwritten before they could be read.
+    ``state`` is "waiting" (not started), "recording", "off" (acquiring without recording), "stopped" (by ``problem``) or
+    "closed". ``path``, ``bytes`` and ``seconds`` (the samples written over the nominal rate) are those of the newest part,
+    of which ``part`` have been begun; the rest counts over all parts. ``missed`` samples and decisions were overwritten
+    before they could be read.
     """
 
     state: str
-    path: Path
+    path: Path | None
     bytes: int = 0
     seconds: float = 0.0
+    part: int = 0
     samples_written: int = 0
     samples_missed: int = 0
     markers_written: int = 0
@@ -57,15 +57,16 @@ class Recorder:
 
     ::
 
-        waiting --start()--> recording --stop()--> closed
-                                 |
-                                 +-- disk full, folder removed --> stopped (and says why in ``problem``)
+        waiting --start()--> recording <--begin()/end()--> off       either --stop()--> closed, off
+                                 |                          ^
+                                 +-- disk full, folder removed --> stopped (says why in ``problem``) --begin()--> recording
 
-    The thread is the only one that writes; `status` may be asked from any thread.
+    Each stretch of recording is a part, a file of its own. Decisions are logged whether or not a part is being recorded.
+    The thread is the only one that writes; all else may be asked from any thread.
 
     Parameters
     ----------
-    ring : the raw ring, or where it is. The recording begins with the oldest sample that it holds.
+    ring : the raw ring, or where it is. The first part begins with the oldest sample that it holds.
     info : the stream that the ring carries.
     run : where markers and decision rings are.
     folder : where the recording goes.
@@ -89,41 +90,82 @@ class Recorder:
         self._retrieving = tuple(retrieving)
         self._status = RecorderStatus("waiting", folder.recording)
         self._ending = threading.Event()
+        self._wake = threading.Event()
+        self._queue = WorkQueue(self._wake)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._part: Part | None = None
+        self._parts: list[PartInfo] = []
+        self._broken: str | None = None
+        self._gaps_before = 0
+        self._copies = 0
         self._moved = False
 
-    def start(self) -> None:
-        """Make the files and begin. Raises RecordingError when they cannot be made: then nothing has been lost yet."""
+    def start(self, record: bool = True) -> None:
+        """Make the files and begin; without ``record`` decisions are logged, and `begin` starts the first part.
+
+        Raises RecordingError when the files cannot be made: then nothing has been lost yet.
+        """
         ring = self._ring_or_path
         self._ring = ring if isinstance(ring, Ring) else Ring.attach(ring)
-        self._writer = XdfWriter(self._folder.recording, now_iso())
+        self._markers = MarkerFeed(self._run.markers, self._folder.markers_aside)
+        self._decisions: list[DecisionFeed] = []
+        self._worker_feeds: list[DecisionFeed | RetrievedFeed] = []
+        if record:
+            self._part = Part(self._folder.recording, self._ring, self._info, self._ring.oldest, 0)
         try:
-            first = self._ring.oldest
-            stream = self._writer.add_stream(self._signal_header(first))
-            self._signal = SignalFeed(self._writer, stream, self._ring, first)
-            self._gaps = GapFeed(self._writer, self._header, self._ring)
-            self._markers = MarkerFeed(self._writer, self._header, self._run.markers)
-            self._decisions = [
-                DecisionFeed(
-                    self._writer, self._header, name, self._run.decisions(name), self._folder.decision_log(name)
-                )
-                for name in self._decoders
-            ]
-            retrieved = [
-                RetrievedFeed(name, self._run.retrieved(name), self._folder.retrieved_log(name))
-                for name in self._retrieving
-            ]
-            self._worker_feeds: list[DecisionFeed | RetrievedFeed] = [*self._decisions, *retrieved]
+            for name in self._decoders:
+                self._decisions.append(DecisionFeed(name, self._run.decisions(name), self._folder.decision_log(name)))
+            self._worker_feeds += self._decisions
+            for name in self._retrieving:
+                feed = RetrievedFeed(name, self._run.retrieved(name), self._folder.retrieved_log(name))
+                self._worker_feeds.append(feed)
         except RecordingError:
-            self._writer.close()
+            if self._part is not None:
+                self._part.writer.close()
             raise
-        self._status = replace(self._status, state="recording", bytes=self._writer.size)
-        log.info("recording to %s", self._folder.recording)
+        if self._part is not None:
+            self._take_on(self._part, since=float("-inf"))
+        else:
+            self._keep_parts()
+            self._status = replace(self._status, state="off", path=None)
+            log.info("nothing is recorded until somebody starts the recording")
         self._thread.start()
+
+    def begin(self, path: Path | None = None) -> Path:
+        """Start a part with the next sample that comes, in a new file ``path`` (None: the next free name); say which.
+
+        Raises RecordingError when a part is being recorded already, or its file cannot be made.
+        """
+        chosen: list[Path] = []
+
+        def work() -> None:
+            if self._part is not None:
+                raise RecordingError(f"recording already, to {self._part.path}; stop that part first")
+            chosen.append(path or self._folder.next_recording())
+            self._begin(chosen[0])
+
+        self._queue.ask(work, self._thread)
+        return chosen[0]
+
+    def end(self) -> PartInfo:
+        """Stop the part that is being recorded, and say what it holds; acquisition and decoding go on.
+
+        Raises RecordingError when none is being recorded.
+        """
+
+        def work() -> None:
+            if self._part is None:
+                raise RecordingError("nothing is being recorded; there is no part to stop")
+            self._copy()
+            self._end()
+
+        self._queue.ask(work, self._thread)
+        return self.parts[-1]
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Copy what is there by now, close the files, and say whether that was done within ``timeout`` seconds."""
         self._ending.set()
+        self._wake.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
         done = not self._thread.is_alive()
@@ -137,23 +179,28 @@ class Recorder:
         return self._status
 
     @property
+    def parts(self) -> tuple[PartInfo, ...]:
+        """All parts so far; the newest as of the last copy."""
+        return tuple(self._parts)
+
+    @property
     def state(self) -> str:
         """See `RecorderStatus`."""
         return self._status.state
 
     @property
-    def path(self) -> Path:
-        """The recording."""
+    def path(self) -> Path | None:
+        """The recording's newest part; None where none was begun."""
         return self._status.path
 
     @property
     def bytes(self) -> int:
-        """Size of the recording in bytes."""
+        """Size of the newest part in bytes."""
         return self._status.bytes
 
     @property
     def seconds(self) -> float:
-        """Length of what is recorded, in seconds."""
+        """Length of the newest part in seconds."""
         return self._status.seconds
 
     @property
@@ -171,81 +218,167 @@ class Recorder:
         """Samples that were overwritten in the ring before they could be recorded."""
         return self._status.samples_missed
 
+    def samples_left(self) -> int:
+        """Samples that came, and should have been recorded, after a fault stopped the recording, or while it was closed."""
+        if not self._parts or self.state in ("closed", "off"):
+            return 0
+        last = self._parts[-1]
+        return max(0, self._ring.written - last.first_sample - last.samples - last.missed)
+
+    # ------------------------------------------------------------------ the thread
+
     def _work(self) -> None:
+        ending = False
+        while not ending:
+            self._wake.wait(PERIOD)
+            self._wake.clear()
+            # looked at before the copy: what was there when stop() was called is still copied
+            ending = self._ending.is_set()
+            self._guarded(self._look)
+            self._queue.work_off()
+        self._guarded(self._close)
+        self._let_go()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        if self._broken is not None:
+            return
         try:
-            self._record()
+            work()
         except (RecordingError, OSError) as error:
             self._stopped(str(error))
         except Exception as error:
             log.exception("the recorder failed")
             self._stopped(f"{type(error).__name__}: {error}")
-        finally:
-            self._let_go()
 
-    def _record(self) -> None:
-        copies = 0
-        ending = False
-        while not ending:
-            # looked at before the copy: what was there when stop() was called is still copied
-            ending = self._ending.wait(PERIOD)
-            self._copy()
-            copies += 1
-            if copies % BOUNDARY_EVERY == 0:
-                self._writer.boundary()
-            if copies % SYNC_EVERY == 0:
-                self._sync()
-            self._report("recording")
-        self._writer.close()
-        self._report("closed")
-        log.info(
-            "recording closed: %d samples, %d markers, %d decisions, %d bytes",
-            self._status.samples_written, self._status.markers_written, self._status.decisions_written, self._status.bytes,
-        )  # fmt: skip
+    def _look(self) -> None:
+        self._copy()
+        self._copies += 1
+        if self._part is not None and self._copies % BOUNDARY_EVERY == 0:
+            self._part.writer.boundary()
+        if self._copies % SYNC_EVERY == 0:
+            self._sync()
+        self._report("off" if self._part is None else "recording")
 
     def _copy(self) -> None:
-        self._signal.copy()
-        self._gaps.copy()
+        if self._part is not None:
+            self._part.copy()
         self._markers.copy()
         for decisions in self._worker_feeds:
             decisions.copy()
 
     def _sync(self) -> None:
-        files = [self._writer.file, *(feed.log_file for feed in self._worker_feeds)]
+        files = [feed.log_file for feed in self._worker_feeds]
+        if self._part is not None:
+            files.insert(0, self._part.writer.file)
         for file in files:
             file.sync()
             if file.removed:
                 raise RecordingError(f"{file.path} was removed while it was being recorded")
-        if not self._moved and not self._writer.file.in_place:
+        if self._part is not None and not self._moved and not self._part.writer.file.in_place:
             # the data are still safe in the open file: to stop would lose what is still to come
             self._moved = True
-            problem = f"{self._writer.path} was moved away; the recording goes on in the file where it is now"
+            problem = f"{self._part.path} was moved away; the recording goes on in the file where it is now"
             log.error(problem)
             self._status = replace(self._status, problem=problem)
 
+    # ------------------------------------------------------------------ parts
+
+    def _begin(self, path: Path) -> None:
+        """Start a part in the file ``path``; after a fault, logging goes on with it."""
+        first, first_gap = self._ring.written, self._ring.n_gaps
+        since = float("-inf") if first == 0 else float(self._ring.view(first - 1, first)[1][0])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(f"cannot make {path.parent}: {error.strerror}; name another place") from error
+        part = Part(path, self._ring, self._info, first, first_gap)
+        self._broken, self._moved = None, False
+        self._take_on(part, since)
+
+    def _take_on(self, part: Part, since: float) -> None:
+        self._part = part
+        self._parts.append(part.about(self._folder.path))
+        self._keep_parts()
+        for decisions in self._decisions:
+            decisions.sink = part.decisions(decisions.name)
+        self._status = replace(
+            self._status, state="recording", path=part.path, bytes=part.writer.size, seconds=0.0, part=len(self._parts),
+            problem=None,
+        )  # fmt: skip
+        log.info("recording to %s", part.path)
+        self._markers.begin(part.strings(), since)
+
+    def _end(self) -> None:
+        """Close the part that is being recorded."""
+        assert self._part is not None
+        self._part.writer.close()
+        self._report("off")
+        self._put_away(None)
+        log.info(
+            "recording closed: %s: %d samples, %d bytes",
+            self._parts[-1].file, self._parts[-1].samples, self._parts[-1].bytes,
+        )  # fmt: skip
+
+    def _put_away(self, problem: str | None) -> None:
+        part = self._part
+        assert part is not None
+        self._part = None
+        self._markers.sink = None
+        for decisions in self._decisions:
+            decisions.sink = None
+        self._gaps_before += part.gaps.written
+        self._parts[-1] = part.about(self._folder.path, problem, now_iso())
+        self._keep_parts()
+
+    def _close(self) -> None:
+        """Copy for the last time, and close."""
+        if self._part is None:
+            self._sync()
+            return
+        self._end()
+        self._status = replace(self._status, state="closed")
+        log.info(
+            "in all %d samples, %d markers, %d decisions recorded",
+            self._status.samples_written, self._status.markers_written, self._status.decisions_written,
+        )  # fmt: skip
+
+    def _keep_parts(self) -> None:
+        """Write to session.json what parts there are; a disk that takes no more ends no recording."""
+        try:
+            self._folder.update(parts=[part.as_json() for part in self._parts])
+        except RecordingError as error:
+            log.error("the parts of the recording cannot be noted: %s", error)
+
     def _report(self, state: str) -> None:
-        written = self._signal.written
+        part = self._part
+        if part is not None:
+            self._parts[-1] = part.about(self._folder.path)
+            self._status = replace(self._status, bytes=part.writer.size, seconds=part.seconds)
         self._status = replace(
             self._status,
             state=state,
-            bytes=self._writer.size,
-            seconds=written / self._info.rate,
-            samples_written=written,
-            samples_missed=self._signal.missed,
+            samples_written=sum(one.samples for one in self._parts),
+            samples_missed=sum(one.missed for one in self._parts),
             markers_written=self._markers.written,
-            gaps_written=self._gaps.written,
-            decisions_written=sum(decisions.written for decisions in self._decisions),
+            gaps_written=self._gaps_before + (0 if part is None else part.gaps.written),
+            decisions_written=sum(decisions.recorded for decisions in self._decisions),
             decisions_missed=sum(decisions.missed for decisions in self._decisions),
         )
 
     def _stopped(self, problem: str) -> None:
+        self._broken = problem
         self._report("stopped")
         self._status = replace(self._status, problem=f"recording stopped: {problem}")
         log.error("recording stopped: %s", problem)
+        part = self._part
+        if part is None:
+            return
         try:
-            self._writer.close()
+            part.writer.close()
         except (RecordingError, OSError) as error:
             log.error("the recording has no footers (rtbci recover adds them): %s", error)
-        self._status = replace(self._status, bytes=self._writer.size)
+        self._status = replace(self._status, bytes=part.writer.size)
+        self._put_away(problem)
 
     def _let_go(self) -> None:
         self._markers.close()
@@ -253,34 +386,3 @@ class Recorder:
             decisions.close()
         if not isinstance(self._ring_or_path, Ring):
             self._ring.close()
-
-    def _header(
-        self, name: str, kind: str, channels: tuple[Channel, ...], rate: float, channel_format: str, /
-    ) -> StreamHeader:
-        return StreamHeader(
-            name=name,
-            type=kind,
-            channels=channels,
-            nominal_srate=rate,
-            channel_format=channel_format,
-            source_id=f"rtbci:{self._info.source_id or self._info.name}:{kind}:{name}",
-            hostname=platform.node(),
-            uid=str(uuid.uuid4()),
-            extras={"rtbci": {"version": __version__, "times": "final"}},
-        )
-
-    def _signal_header(self, first: int) -> StreamHeader:
-        info = self._info
-        extras: Tree = {
-            "acquisition": {"software": f"rtbci {__version__}"},
-            # samples can be missing, and the times say where: a reader must not spread them evenly
-            "synchronization": {"can_drop_samples": "true"},
-            "rtbci": {
-                "version": __version__,
-                "times": "final",
-                "first_sample": str(first),
-                "stream": json.dumps(stream_to_json(info)),
-            },
-        }
-        header = self._header(info.name or "signal", info.type or "Signal", info.channels, info.rate, "float32")
-        return replace(header, source_id=info.source_id, extras=extras)

@@ -6,27 +6,30 @@ import os
 import platform
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtbci.errors import RecordingError
 from rtbci.recording.chunks import MAGIC, Tag, check_magic, chunk_head
-from rtbci.recording.feeds import GAP_STREAM
+from rtbci.recording.marker_feeds import GAP_STREAM
 from rtbci.recording.process import is_alive
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.recording.stream_header import footer_xml
 from rtbci.recording.survey import StreamSurvey, Survey, survey
 
 _BLOCK = 1 << 22
+MOST_FOLDERS = 6
+"""Folders above a file in which the session is looked for whose part it may be."""
 STILL_GROWING_SECONDS = 10.0
 """A recording of another machine's session that changed this recently is taken for one that still runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecoverReport:
-    """What was done, and what is safe.
+    """What was done, and what is safe; over all ``parts`` of the recording.
 
     ``original_bytes`` and ``bytes`` are the recording's size before and after, ``cut_bytes`` of which could not be read.
     ``seconds`` is the time from the first to the last sample of the longest regular stream. ``changed`` is False when there
@@ -44,6 +47,7 @@ class RecoverReport:
     seconds: float
     cut_log_bytes: int
     changed: bool
+    parts: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """The report as one JSON object."""
@@ -53,7 +57,7 @@ class RecoverReport:
         """The report for a person."""
         safe = (
             f"{self.path}: {self.samples} samples ({self.seconds:.1f} s), {self.markers} markers and "
-            f"{self.decisions} decisions are safe"
+            f"{self.decisions} decisions are safe" + ("" if self.parts == 1 else f", in {self.parts} parts")
         )
         if not self.changed:
             return f"{safe}; it was whole already"
@@ -74,11 +78,20 @@ def recover(path: Path) -> RecoverReport:
         When there is no recording, it is no XDF file, its session still runs, or the disk has no room for the copy.
     """
     folder = _session_folder(path)
-    recording = path if folder is None else folder.recording
-    if not recording.is_file():
-        raise RecordingError(f"there is no recording {recording}; name a session folder or an XDF file")
+    recordings = (path,) if folder is None else folder.recordings()
+    for recording in recordings:
+        if not recording.is_file():
+            raise RecordingError(f"there is no recording {recording}; name a session folder or an XDF file")
     if folder is not None:
-        _refuse_running(folder, recording)
+        _refuse_running(folder, recordings)
+    last = max((recording.stat().st_mtime for recording in recordings), default=time.time())  # recovering changes it
+    reports = [_recover(recording) for recording in recordings]
+    report = _together(path if folder is None else folder.path, reports)
+    return report if folder is None else _complete(folder, report, last)
+
+
+def _recover(recording: Path) -> RecoverReport:
+    """Make one XDF file whole again."""
     try:
         with recording.open("rb") as file:
             check_magic(file, recording)
@@ -91,28 +104,33 @@ def recover(path: Path) -> RecoverReport:
         raise RecordingError(
             f"cannot recover {recording}: {error.strerror}; it needs {recording.stat().st_size / 1e6:.0f} MB free beside it"
         ) from error
-    cut_log = 0
-    if folder is not None:
-        cut_log = sum(_cut_line(log) for log in sorted(folder.decisions.glob("*.jsonl")))
-        changed |= cut_log > 0
-        if folder.read()["state"] == "running":
-            changed = True
-            last = datetime.fromtimestamp(found.modified).astimezone().isoformat(timespec="milliseconds")
-            folder.update(state="recovered", ended=last)
-    return _report(recording, found, len(missing), cut_log, changed)
+    return _report(recording, found, len(missing), changed)
+
+
+def _complete(folder: SessionFolder, report: RecoverReport, last: float) -> RecoverReport:
+    """Cut unfinished lines of logs, and note that the session is over, since ``last`` (seconds since 1970)."""
+    logs = (*sorted(folder.decisions.glob("*.jsonl")), folder.notes, folder.bads, folder.markers_aside)
+    cut_log = sum(_cut_line(log) for log in logs if log.exists())
+    changed = report.changed or cut_log > 0
+    if folder.read()["state"] == "running":
+        changed = True
+        ended = datetime.fromtimestamp(last).astimezone().isoformat(timespec="milliseconds")
+        folder.update(state="recovered", ended=ended)
+    return replace(report, cut_log_bytes=cut_log, changed=changed)
 
 
 def _session_folder(path: Path) -> SessionFolder | None:
+    """The session folder ``path``, or that of which the file ``path`` is a part; None for a file of its own."""
     if path.is_dir() or not path.exists():
         return SessionFolder.open(path)
-    beside = path.resolve().parent
-    if not (beside / "session.json").exists():
-        return None
-    folder = SessionFolder.open(beside)
-    return folder if folder.recording == path.resolve() else None
+    for above in path.resolve().parents[:MOST_FOLDERS]:
+        if (above / "session.json").exists():
+            folder = SessionFolder.open(above)
+            return folder if path.resolve() in folder.recordings() else None
+    return None
 
 
-def _refuse_running(folder: SessionFolder, recording: Path) -> None:
+def _refuse_running(folder: SessionFolder, recordings: Sequence[Path]) -> None:
     session = folder.read()
     if session["state"] != "running":
         return
@@ -120,7 +138,7 @@ def _refuse_running(folder: SessionFolder, recording: Path) -> None:
     if host == platform.node():
         if is_alive(session["pid"], session.get("pid_birth")):
             raise RecordingError(f"the session {folder.path} still runs (process {session['pid']}); end it first")
-    elif time.time() - recording.stat().st_mtime < STILL_GROWING_SECONDS:
+    elif any(time.time() - recording.stat().st_mtime < STILL_GROWING_SECONDS for recording in recordings):
         raise RecordingError(f"the session {folder.path} still grows on {host}; end it there first")
 
 
@@ -163,7 +181,7 @@ def _cut_line(log: Path) -> int:
     return len(text) - whole
 
 
-def _report(path: Path, found: Survey, footers: int, cut_log: int, changed: bool) -> RecoverReport:
+def _report(path: Path, found: Survey, footers: int, changed: bool) -> RecoverReport:
     streams = found.streams.values()
     signals = [stream for stream in streams if stream.rate > 0]
     return RecoverReport(
@@ -176,6 +194,16 @@ def _report(path: Path, found: Survey, footers: int, cut_log: int, changed: bool
         markers=sum(s.count for s in streams if s.type == "Markers" and s.name != GAP_STREAM),
         decisions=sum(stream.count for stream in streams if stream.type == "Decisions"),
         seconds=max((stream.last - stream.first for stream in signals if stream.count), default=0.0),
-        cut_log_bytes=cut_log,
+        cut_log_bytes=0,
         changed=changed,
     )
+
+
+def _together(path: Path, reports: Sequence[RecoverReport]) -> RecoverReport:
+    """One report of all parts; ``path`` is what is named where there is not just one."""
+    if len(reports) == 1:
+        return reports[0]
+    counts = ("original_bytes", "bytes", "cut_bytes", "footers_added", "samples", "markers", "decisions", "seconds")
+    sums = {name: sum(getattr(report, name) for report in reports) for name in counts}
+    changed = any(report.changed for report in reports)
+    return RecoverReport(path=path, **sums, cut_log_bytes=0, changed=changed, parts=len(reports))

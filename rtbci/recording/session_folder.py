@@ -7,8 +7,12 @@
         experiment.toml    the experiment as it was, word for word
         model.rtbci        a copy of the model, where one was given
         recording.xdf      signals, markers, gaps and decisions
+        recording_2.xdf    … the next part, where recording was stopped and started again
         decisions/NAME.jsonl   the decisions of decoder NAME, bit for bit
         decisions/NAME.origins.jsonl   where it began to decide, and on which device (`rtbci.origins`)
+        notes.jsonl        what the experimenter noted, one JSON object a line (`rtbci.annotations`)
+        bads.jsonl         channels that were marked bad while the session ran
+        markers.jsonl      markers that came while nothing was recorded
         report.json        what came out
         log.txt            one line an event
 """
@@ -153,13 +157,66 @@ class SessionFolder:
 
     @property
     def recording(self) -> Path:
-        """The XDF file."""
+        """The XDF file; the first one, where there are several (`recordings`)."""
         return self.path / "recording.xdf"
+
+    def recordings(self) -> tuple[Path, ...]:
+        """The parts of the recording, in their order: one, unless recording was stopped and started again, or never begun.
+
+        Raises RecordingError where session.json names a file outside the folder: rtbci writes none there.
+        """
+        named = self.read().get("parts")
+        if named is None:  # a session of before there were parts
+            return (self.recording,)
+        paths = tuple((self.path / str(part["file"])).resolve() for part in named)
+        for path in paths:
+            if not path.is_relative_to(self.path):
+                raise RecordingError(
+                    f"{self.session} names the recording {path}, outside the folder; it has been changed"
+                )
+        return paths
+
+    def next_recording(self, name: str | None = None) -> Path:
+        """Where the next part goes: recording.xdf, recording_2.xdf, …; or ``name`` (relative), or the first of its kind.
+
+        Raises RecordingError for a ``name`` that leads out of the folder.
+        """
+        wanted = self.path / (name or self.recording.name)
+        if not wanted.resolve().is_relative_to(self.path):
+            raise RecordingError(f"{name} leads out of the session folder {self.path}; a path within it would be right")
+        path, number = wanted, 1
+        while path.exists():
+            number += 1
+            path = wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}")
+        return path
 
     @property
     def decisions(self) -> Path:
         """The folder of the decision logs."""
         return self.path / "decisions"
+
+    @property
+    def notes(self) -> Path:
+        """What the experimenter noted."""
+        return self.path / "notes.jsonl"
+
+    @property
+    def bads(self) -> Path:
+        """Channels that were marked bad, or good again, while the session ran."""
+        return self.path / "bads.jsonl"
+
+    @property
+    def markers_aside(self) -> Path:
+        """Markers that came while nothing was recorded."""
+        return self.path / "markers.jsonl"
+
+    @property
+    def charge_log(self) -> Path:
+        """When which decoder took over, one JSON object a line (`rtbci.charge.Switch`)."""
+        taken = "charge" in (
+            self.read().get("models") or {}
+        )  # a decoder may have that name, and its decision log with it
+        return self.decisions / ("charge.switches.jsonl" if taken else "charge.jsonl")
 
     @property
     def report(self) -> Path:
@@ -182,7 +239,8 @@ class SessionFolder:
     def decoders(self) -> tuple[str, ...]:
         """Names of the decoders that have a decision log."""
         # no decoder's name has a dot in it
-        return tuple(sorted(path.stem for path in self.decisions.glob("*.jsonl") if "." not in path.stem))
+        found = (path.stem for path in self.decisions.glob("*.jsonl") if path != self.charge_log)
+        return tuple(sorted(name for name in found if "." not in name))
 
     def read(self) -> dict[str, Any]:
         """What session.json says. Raises RecordingError when it is missing or is not what rtbci wrote."""

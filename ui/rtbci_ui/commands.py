@@ -10,6 +10,9 @@ from typing import Any
 from rtbci.errors import RtbciError
 from rtbci.runfolder import RunFolder
 
+PATIENCE = 15.0
+"""Seconds that an answer may take: a part of the recording is closed when the disk has taken it."""
+
 Send = Callable[[RunFolder, dict[str, Any]], dict[str, Any]]
 
 
@@ -17,7 +20,7 @@ def send(run: RunFolder, message: dict[str, Any]) -> dict[str, Any]:
     """Send ``message`` to the session's control socket and return its answer; the import waits until it is needed."""
     from rtbci import control
 
-    answer: dict[str, Any] = control.send(run, message)
+    answer: dict[str, Any] = control.send(run, message, timeout=PATIENCE)
     return answer
 
 
