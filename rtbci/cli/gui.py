@@ -37,7 +37,9 @@ def gui(experiment: Path | None, attach: Path | None, theme: str | None, as_json
     arguments += [str(experiment)] if experiment else []
     done = subprocess.run(arguments, check=False, stderr=subprocess.PIPE, text=True)
     if done.returncode == 2:
-        raise RtbciError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the window could not be shown")
+        raise RtbciError(
+            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the window could not be shown"
+        )
     click.echo(done.stderr, nl=False, err=True)
     finish({"window": done.returncode}, "the window was closed", as_json)
     return 0 if done.returncode == 0 else 1

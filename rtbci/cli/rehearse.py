@@ -155,7 +155,9 @@ FaultSettings = tuple[dict[str, Any], int]
 @click.option(
     "--headless", is_flag=True, help="No window: decisions are printed, and the recording's end is the session's."
 )
-@click.option("--hold", is_flag=True, help="At the recording's end wait to be told where to go on, without a window too.")
+@click.option(
+    "--hold", is_flag=True, help="At the recording's end wait to be told where to go on, without a window too."
+)
 def rehearse(
     experiment: Path,
     recording: Path,

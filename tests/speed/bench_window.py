@@ -7,7 +7,7 @@ after the other in every round, each in a process of its own:
 
     window      the window with all panels open and in sight, attached to ``rtbci run`` with two decoders that each decide
                 ten times a second
-    items       one ``PlotDataItem`` a channel over the same ring, as one would write it with pyqtgraph
+    items       one ``PlotDataItem`` a channel over the same ring, downsampled to peaks and clipped to the view
     mne-lsl     ``mne-lsl viewer``'s own window, with its own inlet, buffer and settings, its update called by us
 
 All show 10 s. A frame is: look at what has come, and be painted, from the call of the update to the end of Qt's painting; it
@@ -47,6 +47,7 @@ EXPERIMENT = """name = "frames"
 [source]
 use = "lsl"
 name = "{stream}"
+type = "{kind}"
 
 [classes]
 left = ["1"]
@@ -186,6 +187,9 @@ def items(run_folder: str, seconds: float) -> dict[str, Any]:
     plot.setYRange(-100 * ring.n_channels, 100)
     plot.disableAutoRange()
     curves = [plot.plot(pen=pg.mkPen(200, 200, 255)) for _ in range(ring.n_channels)]
+    for curve in curves:  # what its documentation advises for long curves
+        curve.setDownsampling(auto=True, method="peak")
+        curve.setClipToView(True)
     plot.show()
     n = int(SECONDS * RATE)
     x = np.arange(n) / RATE
@@ -265,7 +269,9 @@ def session(folder: Path, stream: str, n_channels: int) -> tuple[subprocess.Pope
 
     experiment = folder / "experiment.toml"
     experiment.write_text(
-        EXPERIMENT.format(stream=stream) + DECODER.format(name="first") + DECODER.format(name="second")
+        EXPERIMENT.format(stream=stream, kind="MEG" if n_channels > 256 else "EEG")
+        + DECODER.format(name="first")
+        + DECODER.format(name="second")
     )
     model = folder / "model.rtbci"
     make_model(experiment, model, n_channels, folder)

@@ -14,8 +14,6 @@ from rtbci_ui import system
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
 
-    from rtbci_ui.window import MainWindow
-
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -52,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if given.edit is not None:
         return _edit(given)
-    run_folder = _run_folder(given)
-    return _start(given) if run_folder is None else _show(given, run_folder)
+    return _show(given, _run_folder(given))
 
 
 def _complaint(given: argparse.Namespace) -> str | None:
@@ -106,62 +103,17 @@ def _edit(given: argparse.Namespace) -> int:
     return _until_closed(app, dialog, given)
 
 
-def _window(run_folder: Path, given: argparse.Namespace) -> MainWindow:
-    """A window on the session of ``run_folder``, as large as was asked for and the screen allows."""
-    from rtbci_ui.run import Run
-    from rtbci_ui.window import MainWindow
-
-    window = MainWindow(Run(run_folder))
-    free = window.screen().availableGeometry()
-    if given.size is not None:
-        window.resize(*(_size(given.size) or (1600, 900)))
-    else:  # what hangs over the edge of the screen is not seen
-        window.resize(min(window.width(), free.width()), min(window.height(), free.height()))
-    if given.show is not None and given.show in window.panels:
-        window.docks.reveal(given.show)
-    window.closed.connect(window.run.close)
-    return window
-
-
-def _show(given: argparse.Namespace, run_folder: Path) -> int:
+def _show(given: argparse.Namespace, run_folder: Path | None) -> int:
+    """A session's window, or the start screen and a window for each session that is opened from it."""
     app = _application(given)
-    window = _window(run_folder, given)
-    window.show()
+    from rtbci_ui.desk import Desk
+
+    desk = Desk(app, None if given.size is None else _size(given.size), given.show or "")
+    first = desk.show_start(given.place) if run_folder is None else desk.show_session(run_folder)
     # the window's timer gives Python a turn often enough for these to be seen
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.leave())
-    return _until_closed(app, window, given, window.leave)
-
-
-def _start(given: argparse.Namespace) -> int:
-    """The start screen, and a window for each session that is opened from it; it comes back when that is closed."""
-    from rtbci_ui.start.window import StartWindow
-
-    app = _application(given)
-    app.setQuitOnLastWindowClosed(False)
-    start = StartWindow()
-    shown: list[MainWindow] = []
-
-    def opened(run_folder: Path) -> None:
-        window = _window(run_folder, given)
-        shown[:] = [window]
-        window.closed.connect(start.come_back)
-        window.show()
-        start.hide()
-
-    def quit_all() -> None:
-        for window in shown:
-            window.leave()
-        app.quit()
-
-    start.opened.connect(opened)
-    start.left.connect(app.quit)
-    start.show()
-    if given.place is not None:
-        start.open_experiment(given.place)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: quit_all())
-    return _until_closed(app, start, given, app.quit)
+        signal.signal(number, lambda *_: desk.leave())
+    return _until_closed(app, first, given, desk.leave)
 
 
 def _application(given: argparse.Namespace) -> QApplication:

@@ -96,8 +96,8 @@ def banner(
         name = f" “{status.stream.name}”" if status.stream.name else ""
         doing = status.message or "Looking for it by source id, then by name and signature; decoders abstain."
         return Banner(Level.ALARM, f"Stream{name} lost{silent}", doing)
-    if status.recording.state == "stopped":
-        if status.recording.problem is None:
+    if status.recording.state == "stopped" and (status.recording.problem or status.playback is None):
+        if not status.recording.problem:
             return Banner(
                 Level.WARNING,
                 "Not recording",

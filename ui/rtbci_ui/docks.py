@@ -13,7 +13,7 @@ from rtbci_ui import theme
 from rtbci_ui.preferences import Preferences
 from rtbci_ui.run import Run
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Counts up when the panels change: a layout that was kept for others is not restored."""
 
 
@@ -56,6 +56,12 @@ def _health(run: Run) -> QWidget:
     return HealthPanel(run)
 
 
+def _calibrate(run: Run) -> QWidget:
+    from rtbci_ui.calibrate.panel import CalibratePanel
+
+    return CalibratePanel(run)
+
+
 def _log(run: Run) -> QWidget:
     from rtbci_ui.views.log import LogPanel
 
@@ -66,11 +72,12 @@ PANELS = (
     PanelKind("traces", "Traces", _traces),
     PanelKind("signal", "Signal", _signal),
     PanelKind("images", "Images", _images),
+    PanelKind("calibrate", "Calibrate", _calibrate),
     PanelKind("decisions", "Decisions", _decisions),
     PanelKind("health", "Health", _health),
     PanelKind("log", "Log", _log),
 )
-_LEFT = ("traces", "signal", "images")
+_LEFT = ("traces", "signal", "images", "calibrate")
 _RIGHT = ("decisions", "health", "log")
 
 
@@ -123,6 +130,8 @@ class Docks(QMainWindow):
         self._lay("traces", "decisions")
         self._below("traces", "signal")
         self.splitDockWidget(self._docks["signal"], self._docks["images"], Qt.Orientation.Horizontal)
+        self.tabifyDockWidget(self._docks["images"], self._docks["calibrate"])
+        self._docks["images"].raise_()
         self._below("decisions", "health")
         self._below("health", "log")
         self._share((0.5, 0.5), ("traces", "signal"), Qt.Orientation.Vertical)

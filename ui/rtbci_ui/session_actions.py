@@ -140,6 +140,10 @@ class SessionActions(QMainWindow):
         """Bring ages and the state of the machine to the front."""
         self.docks.reveal("health")
 
+    def show_calibrate(self) -> None:
+        """Bring the calibration to the front."""
+        self.docks.reveal("calibrate")
+
     def show_log(self) -> None:
         """Bring the log to the front."""
         self.docks.reveal("log")

@@ -32,6 +32,7 @@ SHORTCUTS = (
     Shortcut("View", "Decisions", "show_decisions", ("Ctrl+4",), "Ctrl+4"),
     Shortcut("View", "Health", "show_health", ("Ctrl+5",), "Ctrl+5"),
     Shortcut("View", "Log and notes", "show_log", ("Ctrl+6",), "Ctrl+6"),
+    Shortcut("View", "Calibrate", "show_calibrate", ("Ctrl+7",), "Ctrl+7"),
     Shortcut(
         "View", "Images alone, for the participant's screen", "images_alone", ("F11", "Shift+I"), "F11  or Shift+I"
     ),

@@ -43,6 +43,8 @@ class MainWindow(SessionActions):
     """
 
     closed = Signal()
+    live_wanted = Signal(object, object)
+    """Experiment and model, once a calibration has made them."""
 
     def __init__(self, run: Run, how: Send = send, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -93,6 +95,8 @@ class MainWindow(SessionActions):
         self.panels["traces"].bad_toggled.connect(self.mark_bad)
         self.panels["decisions"].selected_changed.connect(self.select)
         self.panels["decisions"].charge_asked.connect(self.charge)
+        self.panels["calibrate"].live_wanted.connect(self.live_wanted)
+        self.panels["calibrate"].ask.connect(self.commands.ask)
         self.panels["health"].frames = self.frames
         whole = QVBoxLayout()
         whole.setContentsMargins(0, 0, 0, 0)
@@ -228,6 +232,7 @@ class MainWindow(SessionActions):
         self.selected = name
         for panel in ("decisions", "health", "images"):
             self.panels[panel].select(name)
+        self.playback.decoder = name  # whose windows it steps by
         for window in self.extra_windows.values():
             window.select(name)
 
@@ -278,6 +283,7 @@ class MainWindow(SessionActions):
         self._timer.stop()
         self.commands.close()
         self.panels["health"].close_rings()
+        self.panels["calibrate"].work.stop()
         self.docks.remember(self.preferences)
         self.preferences.keep_layout("window", self.saveGeometry())
         self.preferences.save()

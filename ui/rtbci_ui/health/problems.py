@@ -161,7 +161,7 @@ def _recording(status: Status, watched: Watched) -> Iterator[Problem]:
             f"recording stopped: {why}",
             "nothing more is kept; acquisition and decoding go on",
         )
-    elif recording.state in ("off", "stopped"):
+    elif recording.state in ("off", "stopped") and status.playback is None:  # a replay is recorded already
         yield Problem(Level.WARNING, "recording", "nothing is being recorded", "start it when the session counts")
     elif recording.problem:
         yield Problem(Level.WARNING, "recording", recording.problem)

@@ -58,7 +58,10 @@ class HeaderView(QWidget):
         grey = theme.STALE
         self.name.setText(status.name or "rtbci")
         old = f"  ({wording.age_ms(stale_for)} old)" if stale else ""
-        _set(self.state, f"● {status.state}{old}", grey if stale else _state_colour(status.state))
+        state = status.state
+        if status.playback is not None and state == "live":
+            state = "replay paused" if status.playback.get("paused") else "replay"
+        _set(self.state, f"● {state}{old}", grey if stale else _state_colour(status.state))
         left = f"   {wording.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
         _set(self.elapsed, f"{wording.duration(status.elapsed)}{left}", grey if stale else theme.TEXT)
         words = {"recording": "● REC", "stopped": "■ NOT RECORDING", "off": "recording off"}

@@ -1,0 +1,1 @@
+"""Calibrate: from the paradigm to a trained decoder to live."""
