@@ -56,7 +56,7 @@ def session_status(session: Watched, tallies: Mapping[str, DecoderTally]) -> dic
         "session": str(session.folder.path) if session.folder else "",
         "pid": os.getpid(),
         "started": acquisition.first_time if acquisition else None,
-        "experiment": str(experiment.path) if experiment.path else None,
+        "experiment": str(experiment.path.absolute()) if experiment.path else None,
         "stream": stream_status(info, source),
         "last_sample_time": acquisition.last_time if acquisition else None,
         "recording": recording_status(session.recorder),

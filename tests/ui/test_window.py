@@ -7,7 +7,7 @@ import time
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QInputDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QDockWidget, QInputDialog, QLabel, QMessageBox, QPushButton, QTabBar
 
 from rtbci.errors import RecordingError
 from rtbci_ui import asking, theme
@@ -400,6 +400,30 @@ def test_the_theme_changes_while_a_session_runs_and_is_remembered(seen, qapp, fa
     assert seen.cards["riemann"].verdict() in (*CLASSES, "abstains")
     seen.window.switch_theme()
     assert theme.name == "dark"
+
+
+def tab_bars(window):
+    return [bar for bar in window.docks.findChildren(QTabBar, options=Qt.FindDirectChildrenOnly) if bar.isVisible()]
+
+
+def test_no_tabs_are_left_over_where_panels_were(seen, qapp):
+    window = seen.window
+    for change in (
+        window.spread_layout,
+        window.reset_layout,
+        window.switch_theme,
+        window.spread_layout,
+        window.switch_theme,
+    ):
+        change()
+        for _ in range(4):
+            seen.look(0.01)
+        shown = [[bar.tabText(k) for k in range(bar.count())] for bar in tab_bars(window)]
+        names = [name for texts in shown for name in texts]
+        assert len(names) == len(set(names)), shown
+        for bar in tab_bars(window):
+            below = bar.geometry().bottom()
+            assert any(abs(dock.geometry().top() - below) <= 4 for dock in window.docks.findChildren(QDockWidget))
 
 
 def test_a_program_changes_what_is_shown_once(seen, fake):

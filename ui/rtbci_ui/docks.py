@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
 from rtbci_ui import theme
@@ -142,8 +142,6 @@ class Docks(QMainWindow):
         for dock in self._docks.values():
             dock.setFloating(False)
             self.removeDockWidget(dock)
-        for bar in self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            bar.hide()  # Qt leaves those of tabs that are no more; those that are needed it shows again
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self._docks[left])
         self.splitDockWidget(self._docks[left], self._docks[right], Qt.Orientation.Horizontal)
         for dock in self._docks.values():
@@ -164,11 +162,21 @@ class Docks(QMainWindow):
             if tabbed != (dock.titleBarWidget() is not None):
                 dock.setTitleBarWidget(QWidget() if tabbed else None)  # type: ignore[arg-type]
 
+    def _hide_ghosts(self) -> None:
+        """Qt leaves tab bars of tabs that are no more wherever they were; one that is in use lies right above a dock."""
+        docks = [dock.geometry() for dock in self._docks.values() if dock.isVisible() and not dock.isFloating()]
+        for bar in self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            below = bar.geometry().bottom()
+            used = any(abs(dock.top() - below) <= 4 and dock.left() <= bar.x() <= dock.right() for dock in docks)
+            if bar.isVisible() and not used:
+                bar.hide()
+
     def event(self, event: QEvent) -> bool:
         """Docks have been moved: see which of them are tabs now."""
         done = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest:
             self._trim_titles()
+            QTimer.singleShot(0, self, self._hide_ghosts)  # when everything has its place
         return done
 
     def reveal(self, name: str) -> None:

@@ -101,8 +101,8 @@ class MainWindow(SessionActions):
         whole = QVBoxLayout()
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(2)
-        whole.addWidget(self.banner)
         whole.addWidget(self.header)
+        whole.addWidget(self.banner)  # below the buttons: what comes and goes must not move what is being clicked
         whole.addWidget(self.docks, 1)
         whole.addWidget(self.playback)
         centre = QWidget()
