@@ -10,21 +10,15 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from rtbci.acquisition import Acquisition
 from rtbci.annotations import Annotations
-from rtbci.charge import Charge
 from rtbci.commands import VIEWS, check, check_text, described, one_of, recording_name
 from rtbci.errors import ConfigError, RecordingError
-from rtbci.experiment import Experiment
-from rtbci.interfaces import Source
-from rtbci.recording.recorder import Recorder
-from rtbci.recording.session_folder import SessionFolder
 from rtbci.runfolder import marker_to_json
-from rtbci.supervision import WorkerProcess
-from rtbci.types import Marker, StreamInfo
+from rtbci.status import Watched
+from rtbci.types import Marker
 
 log = logging.getLogger("rtbci.session")
 
@@ -33,21 +27,8 @@ BACK_SECONDS, AHEAD_SECONDS = 60.0, 10.0
 Reply = dict[str, Any]
 
 
-class Commanded(Protocol):
-    """The session, as far as commands know it; None is what is not there yet."""
-
-    experiment: Experiment
-    source: Source
-    info: StreamInfo | None
-    folder: SessionFolder | None
-    annotations: Annotations | None
-    acquisition: Acquisition | None
-    recorder: Recorder | None
-    charge: Charge | None
-
-    @property
-    def workers(self) -> Mapping[str, WorkerProcess]:
-        """The worker of each decoder."""
+class Commanded(Watched, Protocol):
+    """The session, as far as commands know it."""
 
     def stop(self) -> None:
         """End the session soon."""

@@ -13,7 +13,6 @@ from rtbci.runfolder import DecisionRing
 from rtbci.types import Channel, Decision, Flag, Marker
 from rtbci_ui import draft, scales, system, wording
 from rtbci_ui.banner import Level, alive, banner
-from rtbci_ui.facts import decoder_facts, recording_facts, stream_facts
 from rtbci_ui.feed import DecisionFeed, percentiles
 from rtbci_ui.status import DecoderStatus, RecordingStatus, Status, StreamStatus, read_status
 from rtbci_ui.truth import TrialSpan, trials
@@ -144,23 +143,6 @@ class TestWording:
         assert wording.value_in(2000.0, "uV") == "2 mV"
         assert wording.value_in(500.0, "fT/cm") == "500 fT/cm"
         assert wording.value_in(5000.0, "fT") == "5 pT"
-
-
-class TestFacts:
-    def test_what_is_wrong_is_coloured(self):
-        status = live(state="lost", lost=12, gaps=1, received=1000)
-        moods = {fact.title: fact.mood for fact in stream_facts(status)}
-        assert moods["stream"] == "alarm"
-        assert moods["lost"] == moods["gaps"] == "warning"
-        assert moods["samples"] == ""
-
-    def test_a_stopped_recording_is_red_with_its_problem(self):
-        fact = recording_facts(live(recording=RecordingStatus("stopped", "r.xdf", 2_000_000, 61.0, "disk full")))[0]
-        assert (fact.mood, fact.value) == ("alarm", "STOPPED after 1:01, 2.0 MB: disk full")
-
-    def test_window_accuracy_is_never_without_chance(self):
-        facts = decoder_facts(DecoderStatus("a", trials=3, window_accuracy=0.61, chance=0.5))
-        assert ("windows right", ".61, chance .50") in [(f.title, f.value) for f in facts]
 
 
 class TestScales:

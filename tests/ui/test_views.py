@@ -10,13 +10,11 @@ from rtbci.runfolder import DecisionRing
 from rtbci.types import Channel, Decision, Flag, Gap, Marker, StreamInfo
 from rtbci_ui import theme
 from rtbci_ui.banner import Banner, Level
-from rtbci_ui.facts import Fact
 from rtbci_ui.feed import DecisionFeed
 from rtbci_ui.status import DecoderStatus
 from rtbci_ui.views.age import AgeView
 from rtbci_ui.views.banner import BannerView
 from rtbci_ui.views.bars import BarsView
-from rtbci_ui.views.facts import FactsView
 from rtbci_ui.views.minute import MinuteView
 from rtbci_ui.views.traces import TraceView
 
@@ -326,19 +324,6 @@ def test_a_banner_is_there_exactly_while_there_is_something_to_say(qtbot):
     assert count(view, theme.ALARM_BACK) > 1000
     view.say(None)
     assert not view.isVisible()
-
-
-def test_stale_facts_are_grey_and_say_how_old_they_are(qtbot):
-    view = FactsView((1.0,), 2)
-    qtbot.addWidget(view)
-    view.resize(400, 60)
-    view.show()
-    view.say([[Fact("state", "live", "good")]], None)
-    assert view.texts() == ["live"]
-    assert green(view) > 20
-    view.say([[Fact("state", "live", "good")]], 2.5)
-    assert view.texts() == ["live (2.5 s old)"]
-    assert green(view) == 0
 
 
 def test_the_installed_qt_survives_what_a_session_asks_of_it(qtbot):

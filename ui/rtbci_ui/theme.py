@@ -111,6 +111,11 @@ def class_colour(index: int) -> str:
     return CLASSES[index % len(CLASSES)]
 
 
+def mood_colour(mood: str) -> str:
+    """Colour of a value whose `rtbci_ui.facts.Fact.mood` is ``mood``."""
+    return {"good": GOOD, "warning": WARNING, "alarm": ALARM}.get(mood, TEXT)
+
+
 def channel_colour(kind: str, index: int, bad: bool) -> str:
     """Colour of a channel: its kind's, two shades in turn so that neighbours can be told apart, grey where it is bad."""
     kinds = _KINDS[name]

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from rtbci_ui import theme, wording
 from rtbci_ui.health.facts import Group
-from rtbci_ui.views.facts import mood_colour
 
 ROW = 19
 HEAD = 22
@@ -126,7 +125,7 @@ class GridView(QWidget):
             name = painter.fontMetrics().elidedText(fact.title, Qt.TextElideMode.ElideRight, int(titles - 6))
             painter.drawText(QRectF(box.left(), y, titles, ROW), middle, name)
             painter.setFont(value_font)
-            painter.setPen(QColor(theme.STALE if stale else mood_colour(fact.mood)))
+            painter.setPen(QColor(theme.STALE if stale else theme.mood_colour(fact.mood)))
             place = QRectF(box.left() + titles, y, box.width() - titles - 4, ROW)
             text = self._text(fact.value, fact.mood)
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(place.width()))
