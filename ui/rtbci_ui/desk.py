@@ -34,6 +34,7 @@ class Desk:
         self.start: StartWindow | None = None
         self.window: MainWindow | None = None
         self._follows: Callable[[], object] | None = None
+        self._front = ""
         app.setQuitOnLastWindowClosed(False)
 
     def show_start(self, experiment: Path | None = None) -> StartWindow:
@@ -54,7 +55,8 @@ class Desk:
             window.resize(*self._size)
         else:  # what hangs over the edge of the screen is not seen
             window.resize(min(window.width(), free.width()), min(window.height(), free.height()))
-        panel = self._show or (self.start.panel if self.start is not None else "")
+        panel = self._show or self._front or (self.start.panel if self.start is not None else "")
+        self._front = ""
         if panel in window.panels:
             window.docks.reveal(panel)
         window.live_wanted.connect(self.go_live)
@@ -74,6 +76,7 @@ class Desk:
         except (RtbciError, OSError, TimeoutError) as error:
             window.say(f"go live: {error}", str(error))
             return
+        self._front = "traces"  # a session that decodes does not begin with its calibration
         self._follows = lambda: (self.start or self.show_start()).go_live(experiment, model)
         window.leave()
 

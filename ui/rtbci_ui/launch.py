@@ -132,7 +132,7 @@ class Launched:
 def start_session(experiment: Path, model: Path | None = None, extra: Sequence[str] = ()) -> Launched:
     """A live session of ``experiment``; without a ``model`` it decodes with those that the experiment names, if any."""
     chosen = [] if model is None else ["--model", str(model.absolute())]
-    return Launched(["run", str(experiment.absolute()), *chosen, *extra, "--headless", "--hold"])
+    return Launched(["run", str(experiment.absolute()), *chosen, *extra, "--headless"])
 
 
 def start_rehearsal(
@@ -141,7 +141,7 @@ def start_rehearsal(
     """A session of ``experiment`` on a ``recording`` (a file or a session's folder), as if it were live."""
     chosen = [] if model is None else ["--model", str(model.absolute())]
     where = ["--recording", str(recording.absolute())]
-    return Launched(["rehearse", str(experiment.absolute()), *where, *chosen, *extra, "--headless"])
+    return Launched(["rehearse", str(experiment.absolute()), *where, *chosen, *extra, "--headless", "--hold"])
 
 
 def run_of(pid: int, roots: Sequence[Path] = ROOTS) -> Path | None:
