@@ -31,6 +31,7 @@ from rtbci import bundled
 from rtbci.runfolder import read_json
 from rtbci_ui import theme
 from rtbci_ui.calibrate.panel import CalibratePanel
+from rtbci_ui.decisions.panel import DecisionsPanel
 from rtbci_ui.feedback.window import FeedbackWindow
 from rtbci_ui.preferences import Preferences
 from rtbci_ui.run import Run
@@ -51,8 +52,6 @@ transforms = [{ use = "band-pass", low = 8.0, high = 30.0 }]
 use = "motor-imagery"
 trials = 20
 """
-COLOURS = 160
-"""Of a picture as it is kept: a third of the bytes, and no difference that is seen."""
 
 
 def rtbci(*words: object) -> subprocess.Popen[bytes]:
@@ -97,7 +96,7 @@ def save(widget: QWidget, name: str) -> None:
     path = HERE / f"{name}.png"
     widget.grab().save(str(path))
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.convert("RGB").save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB", flush=True)
 
 
@@ -161,7 +160,14 @@ def movement(app: QApplication, scratch: Path, wanted: set[str]) -> None:
             window = window_on(app, run_folder(app, session))
             let_run(app, TRIALS_SECONDS)
             panel = window.panels
-            for name in ("traces", "decisions", "health", "log", "signal"):
+            if "decisions" in wanted:
+                whole = DecisionsPanel(window.run)
+                whole.resize(1280, 800)
+                whole.show()
+                let_run(app, 4.0, whole.refresh)
+                save(whole, "decisions")
+                whole.close()
+            for name in ("traces", "health", "log", "signal"):
                 if name not in wanted:
                     continue
                 window.docks.reveal(name)

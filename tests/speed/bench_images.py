@@ -62,7 +62,7 @@ def rtbci(*arguments: object) -> None:
 def drawn(window: Any, name: str, seen: dict[str, list[float]]) -> None:
     """Note when the gallery has painted what it had not painted before."""
     feed = window.run.retrievals.get(name)
-    gallery = window.images_view.gallery
+    gallery = window.panels["images"].view.gallery
     paint, last = gallery.paintEvent, [-1.0]
 
     def painted(event: Any) -> None:
@@ -102,13 +102,17 @@ def turn(experiment: Path, model: Path, name: str, seconds: float, which: str) -
         window = MainWindow(Run(run_folder))
         window.resize(1600, 900)
         window.show()
+        window.docks.reveal("images")
         watched = False
         while session.poll() is None:
             app.processEvents()
             time.sleep(0.001)
-            if not watched and window.images_view is not None and window.run.retrievals.get(which) is not None:
+            if (
+                not watched
+                and window.panels["images"].view is not None
+                and window.run.retrievals.get(which) is not None
+            ):
                 window.select(which)
-                window.images()
                 drawn(window, which, seen)
                 watched = True
             if (run_folder / "status.json").exists():
@@ -116,7 +120,7 @@ def turn(experiment: Path, model: Path, name: str, seconds: float, which: str) -
                 if now - status.get("looked", 0.0) > 1.0:
                     renderer = json.loads((run_folder / "status.json").read_text()).get("renderer")
                     status = {"looked": now, "renderer": renderer or status.get("renderer")}
-        window.close()
+        window.leave()
     finally:
         person.kill()
         person.wait()

@@ -13,6 +13,16 @@ def own_preferences(tmp_path, monkeypatch):
     monkeypatch.setenv("RTBCI_SETTINGS", str(tmp_path / "preferences.ini"))
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_asked(monkeypatch):
+    """A window that is closed when its test is over does not wait for somebody who says what shall become of its session."""
+    from rtbci_ui import asking
+
+    really = asking.whether_to_close
+    monkeypatch.setattr(asking, "whether_to_close", lambda *_: asking.GO_ON)
+    return really
+
+
 @pytest.fixture
 def dark(qapp):
     from rtbci_ui import theme

@@ -160,13 +160,15 @@ def main() -> None:
     run = Run(session.run.path, lambda: time.monotonic() + late[0])
     window = MainWindow(run, lambda *_: {"ok": True})
     window._timer.stop()
+    window.asks = False
     window.show()
+    window.docks.reveal("images")
 
     def shoot(name: str, size: tuple[int, int]) -> None:
         window.resize(*size)
         session.write_status(12.0)
         for _ in range(4):
-            window._due = dict.fromkeys(window._due, 0.0)
+            window._status_due = 0.0
             run._looked = -1.0
             window.tick()
             app.processEvents()

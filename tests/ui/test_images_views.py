@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 
 from rtbci.bank import Bank
 from rtbci.runfolder import RunFolder
@@ -355,28 +356,32 @@ class TestWindow:
 
     def look(self):
         self.run._looked = -1.0
-        self.window._due = dict.fromkeys(self.window._due, 0.0)
+        self.window._status_due = 0.0
         self.window.tick()
+        QApplication.processEvents()
+
+    @property
+    def panel(self):
+        return self.window.panels["images"]
 
     def test_images_appear_when_a_decoder_looks_in_a_bank(self, seen, fake, bank):
+        seen.docks.reveal("images")
         self.look()
-        assert seen.tabs.isHidden()
-        seen.images()
+        assert self.panel.view is None
+        assert self.panel.nothing.isVisible()
+        seen.images_alone()
         assert "there are no images" in seen.note.text()
         images = FakeImages(fake.run, "riemann", bank.path, 12)
         play(images, [fake.time(7.5)], classes=3)
         self.look()
-        assert seen.tabs.isVisible()
-        assert seen.stage.currentWidget() is seen.traces
-        seen.images()
         self.look()
-        assert seen.stage.currentWidget() is seen.images_view
-        assert not seen.state.isVisible()
-        assert seen.images_view.gallery.newest.truth == seen.images_view.film.frames()[0].truth
+        assert self.panel.view.isVisible()
+        assert self.panel.view.gallery.newest.truth == self.panel.view.film.frames()[0].truth
         assert self.run.retrievals["riemann"].patience == self.run.feeds["riemann"].patience
-        seen.images()
-        assert seen.stage.currentWidget() is seen.traces
-        assert seen.state.isVisible()
+        seen.show_images()
+        self.look()
+        assert seen.docks.in_sight("traces")
+        assert not seen.docks.in_sight("images")
         images.close()
 
     def test_keys_switch_and_open_a_window_of_its_own(self, seen, fake, bank, qtbot):
@@ -386,20 +391,22 @@ class TestWindow:
         seen.activateWindow()
         qtbot.waitUntil(seen.isActiveWindow)
         qtbot.keyClick(seen, Qt.Key.Key_I)
-        assert seen.stage.currentWidget() is seen.images_view
-        qtbot.keyClick(seen, Qt.Key.Key_F11)
-        assert seen.images_window.isFullScreen()
         self.look()
-        assert seen.images_window.view.gallery.candidates() == seen.images_view.gallery.candidates() != []
-        qtbot.keyClick(seen.images_window, Qt.Key.Key_Escape)
-        assert not seen.images_window.isVisible()
+        assert seen.docks.in_sight("images")
+        qtbot.keyClick(seen, Qt.Key.Key_F11)
+        alone = seen.extra_windows["images"]
+        assert alone.isFullScreen()
+        self.look()
+        assert alone.view.gallery.candidates() == self.panel.view.gallery.candidates() != []
+        qtbot.keyClick(alone, Qt.Key.Key_Escape)
+        assert not alone.isVisible()
         seen.images_alone()
-        assert seen.images_window.isVisible()
+        assert alone.isVisible()
         seen.close()
-        assert not seen.images_window.isVisible()
+        assert not alone.isVisible()
         images.close()
 
-    def test_what_is_shown_is_of_the_selected_decoder(self, qtbot, tmp_path, bank):
+    def test_what_is_shown_is_of_a_decoder_that_looks_in_a_bank(self, qtbot, tmp_path, bank):
         from tests.ui.fake_session import FakeSession
 
         session = FakeSession(tmp_path / "two", decoders=("riemann", "clip"))
@@ -411,14 +418,14 @@ class TestWindow:
         self.window._timer.stop()
         qtbot.addWidget(self.window)
         self.window.show()
+        self.window.docks.reveal("images")
         self.look()
-        self.window.images()
-        self.look()
-        assert self.window.selected == "riemann"
-        assert self.window.images_view.gallery.verdict() == "no retrieval yet"
+        assert self.window.selected == "riemann"  # which finds no pictures
+        assert self.panel.shown == "clip"
+        assert len(self.panel.view.gallery.candidates()) == 5
         self.window.next_decoder()
         self.look()
-        assert len(self.window.images_view.gallery.candidates()) == 5
+        assert self.panel.shown == "clip"
         self.run.close()
         images.close()
         session.close()
@@ -426,11 +433,11 @@ class TestWindow:
     def test_a_silent_session_makes_images_grey(self, seen, fake, bank):
         images = FakeImages(fake.run, "riemann", bank.path, 12)
         images.find([3, 1, 2, 0, 4], SHARES, time=fake.time(8.0))
+        seen.docks.reveal("images")
         self.look()
-        seen.images()
         later = self.run.monotonic() + 6.0
         self.run.monotonic = lambda: later
         self.look()
-        assert seen.images_view.gallery.verdict() == "STALE"
-        assert "s old)" in seen.images_view.tallies.bank()
+        assert self.panel.view.gallery.verdict() == "STALE"
+        assert "s old)" in self.panel.view.tallies.bank()
         images.close()

@@ -349,7 +349,7 @@ def test_a_stop_that_fails_keeps_the_window(seen, monkeypatch):
     seen.window.asks = False
 
 
-def test_what_the_dialog_says_before_closing(seen, qtbot, monkeypatch):
+def test_what_the_dialog_says_before_closing(seen, nobody_is_asked, monkeypatch):
     seen.look()
     seen_texts = []
 
@@ -358,7 +358,7 @@ def test_what_the_dialog_says_before_closing(seen, qtbot, monkeypatch):
         return 0
 
     monkeypatch.setattr(QMessageBox, "exec", answer)
-    assert asking.whether_to_close(seen.window, seen.run.status) == asking.STAY
+    assert nobody_is_asked(seen.window, seen.run.status) == asking.STAY
     text, buttons = seen_texts[0]
     assert text == "The session is recording."
     assert any("session goes on" in button for button in buttons)

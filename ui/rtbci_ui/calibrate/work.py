@@ -31,6 +31,7 @@ from rtbci_ui.calibrate.steps import TITLES, Stage
 from rtbci_ui.run import Run
 
 CORES_AT_ONCE = 4
+NOTHING_SCORED = "no trial could be scored; more trials of every class, in each recording, would be needed"
 
 
 class Work(QObject):
@@ -256,15 +257,23 @@ class Work(QObject):
                 self.stages["maps"] = Stage("failed", str(error))
         elif name == "evaluate":
             self.scores, self.report = scores_of(result), str(result.get("report") or "")
-            self.stages["evaluate"].words = warnings(result)
+            self._judge("evaluate", bool(self.scores), warnings(result))
         elif name == "validate":
             worth = result.get("validated") or {}
             self.validated = scores_of(worth)
             folds = worth.get("folds") or []
             self.folds_that_chose = sum(fold.get("band") is not None for fold in folds), len(folds)
-            self.stages["validate"].words = warnings(worth)
+            self._judge("validate", bool(self.validated), warnings(worth))
         else:
             self.findings = list(result.get("findings") or [])
+
+    def _judge(self, name: str, scored: bool, words: str) -> None:
+        """An evaluation without a single scored trial has failed, whatever its exit code, and says why."""
+        if scored:
+            self.stages[name].words = words
+        else:
+            seconds = self.stages[name].seconds
+            self.stages[name] = Stage("failed", words or NOTHING_SCORED, seconds)
 
 
 _WORKS: WeakKeyDictionary[Run, Work] = WeakKeyDictionary()
