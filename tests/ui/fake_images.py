@@ -176,7 +176,6 @@ def main() -> None:
 
     sizes = ((1600, 900), (1200, 680))
     window.tick()
-    window.images()
     for size in sizes:
         shoot("live", size)
     last = fake.ring.newest()
@@ -188,12 +187,11 @@ def main() -> None:
     for size in sizes:
         shoot("claimed", size)
     window.images_alone()
-    alone = window.images_window
-    assert alone is not None
+    alone = window.extra_windows["images"]
     alone.showNormal()
     alone.resize(1920, 1080)
     for _ in range(3):
-        window._due = dict.fromkeys(window._due, 0.0)
+        window._status_due = 0.0
         window.tick()
         app.processEvents()
     alone.grab().save(str(out / "alone-1920.png"))
@@ -201,7 +199,7 @@ def main() -> None:
     costs = []
     for _ in range(500):
         began = time.perf_counter()
-        window.images_view.refresh()
+        window.panels["images"].refresh()
         app.processEvents()
         costs.append(1e3 * (time.perf_counter() - began))
     print(
@@ -213,7 +211,7 @@ def main() -> None:
         fake.find([int(i) for i in random.permutation(200)[:10]], np.full(10, 0.1), time=run.now() - 0.05, stop=number)
         run.refresh()
         began = time.perf_counter()
-        window.images_view.refresh()
+        window.panels["images"].refresh()
         app.processEvents()
         costs.append(1e3 * (time.perf_counter() - began))
     print(
