@@ -28,34 +28,36 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# files whose tests run a session in real time: one after the other, so that no two sessions share these cores
+# files whose tests run a session in real time, in two lots: those of a lot run one after the other, so that no more than two
+# sessions share these cores
 REAL_TIME = (
-    "cli/test_demo",
-    "cli/test_rehearse",
-    "cli/test_run_and_verify",
-    "devices/",
-    "faults/",
-    "renderers/test_render_worker",
-    "same_path/test_adaptation",
-    "same_path/test_adaptive_transforms",
-    "same_path/test_live_is_replay",
-    "same_path/test_networks_live",
-    "same_path/test_parts_live",
-    "same_path/test_retrieval_live",
-    "stimulus/test_present",
-    "ui/test_end_to_end",
+    ("cli/test_demo", "cli/test_run_and_verify", "devices/", "faults/", "renderers/test_render_worker"),
+    (
+        "cli/test_rehearse",
+        "same_path/test_adaptation",
+        "same_path/test_adaptive_transforms",
+        "same_path/test_live_is_replay",
+        "same_path/test_networks_live",
+        "same_path/test_parts_live",
+        "same_path/test_retrieval_live",
+        "stimulus/test_present",
+        "ui/test_end_to_end",
+    ),
 )
 
 
 def _group(path: str) -> str:
     """What is run in one process: a file of ``tests``, or all that runs in real time."""
     file = path.split("::")[0].removeprefix("tests/")
-    return "real time" if file.startswith(REAL_TIME) else file
+    for number, lot in enumerate(REAL_TIME):
+        if file.startswith(lot):
+            return f"real time {number}"
+    return file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in real time comes first: it takes longest, and one process alone can do it."""
-    items.sort(key=lambda item: _group(item.nodeid) != "real time")
+    """What runs in real time comes first: it takes longest, and two processes alone can do it."""
+    items.sort(key=lambda item: not _group(item.nodeid).startswith("real time"))
 
 
 @pytest.hookimpl(optionalhook=True)

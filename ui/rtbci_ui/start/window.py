@@ -117,6 +117,9 @@ class StartWindow(Choosing):
             return
         self.notice_frame.hide()
         self.panel = panel
+        # a check that is under way would take the place of what the session says when it refuses
+        self._soon.stop()
+        self.checker.stop()
         try:
             self.going.begin(how(self.path))
         except OSError as error:
@@ -154,6 +157,7 @@ class StartWindow(Choosing):
     def _refused(self, words: str) -> None:
         self.say_what_can_be()
         self.bar.say_check(Check(problem=words))
+        self._soon.stop()
         self.bar.title.setText("The session could not start")
         self.bar.say_state("F5 checks again", "")
 
