@@ -202,7 +202,7 @@ def movement(app: QApplication, scratch: Path, wanted: set[str]) -> None:
 
 
 def calibration(app: QApplication, scratch: Path, wanted: set[str]) -> None:
-    """The calibration panel: before, with what was presented, and with what was learnt from the bundled recording."""
+    """The calibration panel: before, and with what was learnt from the trials of this session."""
     stream = f"calibration {os.getpid()}"
     experiment, _ = trained(scratch, stream, "fists_or_feet")
     session = scratch / "2026-11-26_S01_calibration"
@@ -215,8 +215,8 @@ def calibration(app: QApplication, scratch: Path, wanted: set[str]) -> None:
         window.docks.reveal("calibrate")
         let_run(app, 3.0)
         save(window, "calibrate-present")
+        let_run(app, TRIALS_SECONDS)
         panel.show_step("train")
-        panel.train.recordings.add_path(bundled.calibration())
         let_run(app, 1.0)
         panel.train.begin()
         let_run(app, 2.0)
