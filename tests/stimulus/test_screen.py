@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from rtbci_stimulus.app import show
 from rtbci_stimulus.frame import Frame
 from rtbci_stimulus.painter import FramePainter
+from rtbci_stimulus.runner import Runner
+from rtbci_stimulus.scene import Text
+from rtbci_stimulus.schedule import Schedule, Step
 from rtbci_stimulus.screen import RasterSurface, Screen
+from rtbci_stimulus.timing import Display
 
 
 class Pages:
@@ -89,6 +96,33 @@ def test_a_window_that_is_closed_ends_the_stage(screen):
     screen.run(stage, 0.001)
     assert len(stage.times) == 4
     assert screen.closed
+
+
+@pytest.fixture
+def own_handlers():
+    """What the run changes of the process is put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    gc.unfreeze()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("at", ["run-start", "trial-start"])
+def test_a_signal_between_two_markers_of_one_swap_leaves_the_last_marker_last(screen, own_handlers, at):
+    sent = []
+
+    def send(label, time):
+        if label == at:
+            signal.raise_signal(signal.SIGTERM)
+        sent.append(label)
+
+    steps = (Step(3, (Text("0"),), ("trial-start", "cue"), "trial"), Step(3, (Text("1"),)))
+    schedule = Schedule(60.0, steps, ("cue",))
+    runner = Runner(schedule, Display(60.0, False, "by the clock"), send, lambda event: None, auto=True)
+    show(screen, runner, 0.001)
+    assert sent == ["run-start", "trial-start", "cue", "abort"]
+    assert (runner.aborted, runner.completed, runner.sent) == (True, False, 4)
 
 
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")

@@ -83,7 +83,7 @@ def _present(paradigm: Paradigm, seed: int, given: command_line.Given) -> int:
         if pictures is not None:
             painter.pictures = pictures.image
         runner = _runner(paradigm, schedule, display, outlet, log, given, lambda: pictures is None or pictures.loaded)
-        _run(screen, runner, None if display.synchronised else 1.0 / display.rate)
+        show(screen, runner, None if display.synchronised else 1.0 / display.rate)
         summary = {"paradigm": paradigm.name, "seed": seed, "stream": paradigm.stream, **runner.summary()}
         if pictures is not None:
             summary["pictures_late"] = pictures.late
@@ -173,11 +173,12 @@ def _runner(
     )
 
 
-def _run(screen: Any, runner: Runner, period: float | None) -> None:
+def show(screen: Any, runner: Runner, period: float | None) -> None:
     """Present to the end; a closed window or a signal ends the run early, with what is known so far."""
     screen.on_key = runner.key
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: runner.abort())
+        # not `abort` itself: the handler may run between two markers of one swap, and the last would not be the last
+        signal.signal(number, lambda *_: screen.stop())
     gc.collect()
     gc.freeze()
     gc.disable()  # a collection takes longer than a frame

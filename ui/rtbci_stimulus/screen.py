@@ -169,6 +169,7 @@ class Screen:
     ) -> None:
         self._clock = clock
         self.on_key: Callable[[str], None] = lambda key: None
+        self._stopped = False
         shape = QSurfaceFormat.defaultFormat()
         shape.setSwapInterval(1)
         shape.setSwapBehavior(QSurfaceFormat.SwapBehavior.DoubleBuffer)
@@ -208,12 +209,12 @@ class Screen:
         return self.window.closed
 
     def run(self, stage: Stage, period: float | None) -> None:
-        """Show ``stage`` until it is done or the window is closed.
+        """Show ``stage`` until it is done, the window is closed or `stop` was called.
 
         ``period`` is None where a swap waits for the display; else a frame is swapped every ``period`` seconds.
         """
         due = time.perf_counter()
-        while not stage.done and not self.window.closed:
+        while not stage.done and not self.window.closed and not self._stopped:
             QCoreApplication.processEvents()
             if period is not None:
                 due = self._until(due, period)
@@ -228,6 +229,10 @@ class Screen:
             time.sleep(min(left, _SLEEP_AHEAD))
         late = time.perf_counter() - due
         return due + period * (1 + int(late / period))
+
+    def stop(self) -> None:
+        """End `run` once what follows on the newest swap is done; a signal handler may call it at any moment."""
+        self._stopped = True
 
     def close(self) -> None:
         """Take the window away."""
