@@ -19,18 +19,27 @@ _REFUSED = 2
 def _run(arguments: list[str]) -> tuple[int, list[str], list[str]]:
     """Exit code of the stimulus process, and the lines that it printed to stdout and stderr.
 
-    Ctrl-C reaches it too, as it ends the run and still says how it went; we wait for that.
+    A signal is handed on to it, as it ends the run and still says how it went; we wait for that.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rtbci_stimulus", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    process: subprocess.Popen[str] | None = None
+    asked = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+        if process is not None:
+            process.terminate()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rtbci_stimulus", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if asked:  # before there was anybody to hand it on to
+            process.terminate()
         said, complaint = process.communicate()
     finally:
         for number, handler in before.items():
@@ -38,8 +47,25 @@ def _run(arguments: list[str]) -> tuple[int, list[str], list[str]]:
     return process.returncode, said.strip().splitlines(), complaint.strip().splitlines()
 
 
+def _without_a_summary(code: int, complained: bool, log: Path | None, as_json: bool) -> int:
+    """Say that it did not come to its end; what it was is not known."""
+    until_then = f"; what happened until then is in {log}" if log is not None and log.exists() else ""
+    if code in (-signal.SIGINT, -signal.SIGTERM):
+        line = "the stimulus process was ended before anything was shown"
+    elif code < 0:
+        line = (
+            f"the stimulus process was killed by {signal.Signals(-code).name}; nothing is known of the run{until_then}"
+        )
+    else:
+        line = f"the stimulus process ended with code {code}{'; the lines above say why' if complained else until_then}"
+    click.echo(f"rtbci: {line}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": line}))
+    return 1
+
+
 def _as_text(result: dict[str, Any]) -> str:
-    """What a person wants to know: trials, dropped frames, whether the display was waited for."""
+    """What a person wants to know: trials, dropped frames, whether the display was waited for, and what went wrong."""
     how = "done" if result["completed"] else "ended early"
     lines = [
         f"{result['paradigm']}: {how}, {result['trials']} of {result['planned_trials']} trials, {result['markers']} markers"
@@ -49,7 +75,7 @@ def _as_text(result: dict[str, Any]) -> str:
             f"{result['dropped']} dropped of {result['frames'] + result['dropped']} frames; frame interval "
             f"{result['interval_median_ms']:.2f} ms, p99 {result['interval_p99_ms']:.2f} ms"
         )
-    lines.append(result["display"])
+    lines += [result["display"], *result["warnings"]]
     if answers := result["answers"]:
         lines.append(f"{sum(a['answer'] == a['truth'] for a in answers)} of {len(answers)} counts were right")
     return "\n".join(lines)
@@ -104,7 +130,7 @@ def present(
     from rtbci.cli.live import window_problem
     from rtbci.errors import RtbciError
 
-    if problem := window_problem():
+    if screenshots is None and (problem := window_problem()):
         raise RtbciError(problem)
     options: list[tuple[str, object]] = [
         ("--paradigm", paradigm),
@@ -127,7 +153,7 @@ def present(
         finish({"screenshots": str(screenshots)}, f"pictures of the screens are in {screenshots}", as_json)
         return 0
     if not said:
-        raise RtbciError(f"the stimulus process ended with code {code}; the lines above say why")
+        return _without_a_summary(code, bool(complaint), log, as_json)
     result = json.loads(said[-1])
     finish(result, _as_text(result), as_json)
     return 0 if result["completed"] else 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,22 @@ def test_an_experiment_without_a_paradigm_lends_its_classes_to_the_one_that_is_n
     assert read("--paradigm", "motor-imagery", "--experiment", path).labels == ("T1", "T2")
     with pytest.raises(ConfigError, match=r"has no \[paradigm\]; --paradigm with one of motor-imagery"):
         read(path)
+
+
+def test_classes_of_an_experiment_that_no_marker_stands_for_are_said(tmp_path):
+    path = tmp_path / "experiment.toml"
+    path.write_text(EXPERIMENT + '\n[paradigm]\nuse = "ssvep"\nfrequencies = [8, 10, 12]\n')
+    for words in ((path,), ("--experiment", path)):
+        given = command_line.parse([str(word) for word in words])
+        sent = command_line.paradigm(given).schedule(60.0, 1).classes
+        assert sent == ("8", "10", "12")  # three boxes for two classes: none has the label of a class
+        assert command_line.class_note(given, sent) == (
+            "no marker of this run stands for both fists, both feet of the experiment",
+        )
+        assert command_line.class_note(given, ("T1", "8")) == (
+            "no marker of this run stands for both feet of the experiment",
+        )
+        assert command_line.class_note(given, ("T1", "T2")) == ()
 
 
 def test_the_experiment_s_paradigm_survives_being_edited(tmp_path):
@@ -138,9 +157,49 @@ def test_the_description_is_json_that_a_form_can_be_made_of(capsys):
     assert (soa["default"], soa["unit"], soa["toml"]) == (0.2, "s", "0.2")
 
 
-def test_a_paradigm_that_the_display_cannot_show_is_refused_before_a_window_opens(capsys):
+def test_a_paradigm_that_the_display_cannot_show_is_refused_before_a_window_opens(capsys, qapp):
     assert app.main(["--paradigm", "ssvep", "--set", "frequencies=8,40"]) == 2
     assert "40 Hz is not below half the refresh rate of 60 Hz" in capsys.readouterr().err
+
+
+def test_the_rate_of_the_display_at_hand_decides_what_it_can_show(capsys, monkeypatch, qapp, stream_name):
+    from PySide6.QtGui import QScreen
+
+    monkeypatch.setattr(QScreen, "refreshRate", lambda screen: 144.0)
+    monkeypatch.setattr(app, "heed_signals", lambda screen: None)
+    words = ["--paradigm", "ssvep", "--auto", "--windowed", "320x200", "--no-wait-for-consumer"]
+    settings = ["trials=1", "cue=0.05", "stimulation=0.05", "rest=0.05", f"stream={stream_name}"]
+    words += [part for setting in settings for part in ("--set", setting)]
+    assert app.main([*words, "--set", "frequencies=8,40"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["refresh_rate"], said["trials"]) == (144.0, 2)
+    assert app.main([*words, "--set", "frequencies=8,80"]) == 2
+    assert "80 Hz is not below half the refresh rate of 144 Hz" in capsys.readouterr().err
+
+
+def test_what_is_refused_leaves_no_log(tmp_path, qapp):
+    log = tmp_path / "stimuli.jsonl"
+    assert app.main(["--paradigm", "ssvep", "--set", "frequencies=8,40", "--log", str(log)]) == 2
+    assert not log.exists()
+
+
+def test_screenshots_need_no_display(tmp_path):
+    bare = {key: word for key, word in os.environ.items()
+            if key not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}  # fmt: skip
+    words = ["--paradigm", "ssvep", "--set", "frequencies=8,40", "--refresh", "144", "--screenshots", "out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rtbci", "present", *words],
+        capture_output=True, text=True, timeout=60, check=False, env=bare, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "out").glob("ssvep-*.png"))) >= 5
+
+
+def test_a_picture_that_cannot_be_read_is_refused_in_one_line_by_screenshots(tmp_path, capsys, qapp):
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    words = ["--paradigm", "rsvp", "--set", f"pictures={tmp_path}", "--screenshots", str(tmp_path / "out")]
+    assert app.main(words) == 2
+    assert capsys.readouterr().err.startswith('picture "x": no picture that can be read: ')
 
 
 def test_screenshots_are_saved_without_a_screen(tmp_path, qapp):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,24 @@ def test_a_second_run_is_appended(tmp_path):
         log.add({"run": k})
         log.close()
     assert (tmp_path / "log.jsonl").read_text() == '{"run": 0}\n{"run": 1}\n'
+
+
+def test_a_run_that_was_killed_within_a_line_does_not_take_the_first_of_the_next_with_it(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"event": "marker"}\n{"event": "mar')
+    log = Log(path)
+    log.add({"event": "open"})
+    log.close()
+    assert path.read_text() == '{"event": "marker"}\n{"event": "mar\n{"event": "open"}\n'
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_said_once_and_in_words(recwarn):
+    log = Log(Path("/dev/full"))
+    log.add({"event": "open"})
+    log.close()
+    assert log.failure == "the log lacks lines: No space left on device"
+    assert [str(warning.message) for warning in recwarn] == []  # pytest warns where a thread ended by an exception
 
 
 def test_a_log_that_cannot_be_written_is_refused_at_once(tmp_path):

@@ -26,6 +26,12 @@ def test_every_class_comes_equally_often_and_at_most_three_times_in_a_row():
     assert longest_run(order) <= 3
 
 
+def test_no_class_comes_four_times_in_a_row_in_a_long_run_either():
+    order = cues(make("motor-imagery", {"trials": 150, "per_block": 25}).schedule(60.0, 7))
+    assert Counter(order) == {"left hand": 150, "right hand": 150}
+    assert longest_run(order) <= 3
+
+
 def test_each_block_is_balanced_by_itself():
     paradigm = make("motor-imagery", {"trials": 20, "per_block": 10})
     order = cues(paradigm.schedule(60.0, 3))
@@ -96,6 +102,9 @@ def test_classes_of_an_experiment_are_shown_and_their_first_labels_sent():
         ({"labels": ["x", "trial-end"]}, '"trial-end" cannot stand for a class'),
         ({"cue": 5.0}, "is longer than the imagery of 4 s"),
         ({"imagery": 0}, "is not above 0"),
+        ({"trials": 10**400}, "is not finite"),
+        ({"imagery": float("inf")}, "is not finite"),
+        ({"classes": ["feet", "pause"]}, '"pause" cannot stand for a class'),
         ({"trials": 2.5}, "is no whole number"),
         ({"imagry": 3.0}, 'did you mean "imagery"?'),
     ],

@@ -59,6 +59,11 @@ def test_flashes_come_at_exact_frames(rate, soa, duty, period, on):
     assert seen == [True] * on + [False] * (period - on)
 
 
+def test_a_matrix_is_laid_out_once_for_each_line_and_character_however_often_it_flashes():
+    schedule = make("p300-matrix", {"text": "AB", "flashes": 50}).schedule(60.0, 4)
+    assert len({id(step.scene) for step in schedule.steps}) == 2 * (12 + 2)  # and its cue, and all dark
+
+
 def test_the_target_is_cued_in_amber_and_named_above():
     schedule = make("p300-matrix", {"text": "NO"}).schedule(60.0, 4)
     cues = [step.scene for step in schedule.steps if step.marks == ("trial-start",)]
@@ -83,6 +88,8 @@ def test_labels_are_those_of_an_experiment():
         ({"characters": "ABCA", "columns": 2, "text": "A"}, 'has "A" twice'),
         ({"characters": "ABCDE", "columns": 2, "text": "A"}, "are 5, which fill no rows of 2"),
         ({"target_label": "nontarget"}, "is that of the target too"),
+        ({"target_label": "row 3"}, '"row 3" cannot stand for a class'),
+        ({"nontarget_label": "pause"}, '"pause" cannot stand for a class'),
         ({"duty": 1.5}, "is above 1"),
         ({"text": ""}, "is empty"),
     ],

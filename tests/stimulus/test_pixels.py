@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage, QPainter
@@ -144,11 +146,29 @@ def test_pictures_are_decoded_before_they_are_due_and_only_as_many_as_are_kept(q
         pictures.close()
 
 
+def test_the_thread_ends_even_where_it_was_just_about_to_look_ahead(qapp):
+    class Racing(threading.Event):
+        """`close` comes between the thread's look at whether it is to end and its next wait."""
+
+        def clear(self):
+            pictures._stop = True
+            self.set()
+            super().clear()
+
+    pictures = Pictures(lambda name: b"no picture", ["x"], 32)
+    wait_until(lambda: pictures.loaded)
+    moved, pictures._moved = pictures._moved, Racing()
+    moved.set()
+    pictures._thread.join(timeout=10.0)
+    assert not pictures._thread.is_alive()
+
+
 def test_a_picture_that_cannot_be_read_is_said_and_shown_grey(qapp):
     pictures = Pictures(lambda name: b"no picture", ["x"], 32)
     try:
         assert pictures.image("x").pixel(5, 5) == 0xFF808080
         assert 'picture "x": no picture that can be read' in pictures.failure
+        assert pictures.summary()["failure"] == pictures.failure
     finally:
         pictures.close()
 

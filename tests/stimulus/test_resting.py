@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rtbci.errors import ConfigError
 from rtbci_stimulus.paradigms import make
 from rtbci_stimulus.scene import Box, Text
 from tests.stimulus.driven import run
@@ -37,6 +38,11 @@ def test_the_instruction_comes_before_the_marker_and_a_bright_screen_ends_closed
 def test_one_kind_alone_with_a_label_of_ones_own():
     driven = run(make("resting", {**SHORT, "kinds": "open", "open_label": "rest"}).schedule(60.0, 1)).finish()
     assert [label for label in driven.labels() if label in ("rest", "eyes-closed")] == ["rest", "rest"]
+
+
+def test_a_label_that_means_something_else_is_refused():
+    with pytest.raises(ConfigError, match='open_label = "resume": "resume" cannot stand for a class'):
+        make("resting", {**SHORT, "open_label": "resume"})
 
 
 def test_labels_of_an_experiment():

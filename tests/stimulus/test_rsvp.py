@@ -77,6 +77,21 @@ def test_catch_trials_are_discs_with_a_marker_and_the_question_knows_how_many(pi
     assert len(truths) == 12
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_two_discs_never_come_in_a_row_where_they_would_be_seen_as_one(pictures: Path, seed):
+    paradigm = make("rsvp", {"pictures": str(pictures), "repeats": 20, "catch": 0.5, "duty": 1.0})
+    labels = run(paradigm.schedule(60.0, seed)).finish().labels()
+    assert labels.count("catch") > 50
+    assert ("catch", "catch") not in itertools.pairwise(labels)
+
+
+def test_a_picture_that_is_called_like_a_marker_of_its_own_is_refused(pictures: Path):
+    first = next(path for path in pictures.rglob("*") if path.is_file())
+    first.rename(pictures / f"catch{first.suffix}")
+    with pytest.raises(ConfigError, match='"catch" is a marker of its own; another name would be right'):
+        make("rsvp", {"pictures": str(pictures)}).schedule(60.0, 1)
+
+
 def test_a_typed_number_is_kept_beside_the_right_one(pictures: Path):
     paradigm = make("rsvp", {"pictures": str(pictures), "repeats": 1, "per_sequence": 6, "catch": 0.3, "fixation": 0.1})
     driven = run(paradigm.schedule(60.0, 2), auto=False)

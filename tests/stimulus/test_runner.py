@@ -266,6 +266,14 @@ def test_the_summary_says_what_happened():
     assert driven.notes[-1]["dropped"] == 2
 
 
+def test_a_run_is_as_long_as_it_was_however_long_its_last_page_is_looked_at():
+    driven = run(steps(30, 30), auto=False)
+    driven.runner.key("space")
+    driven.until("run-end")
+    driven.step(6000)
+    assert driven.runner.summary()["seconds"] == pytest.approx(59 / RATE)
+
+
 def test_events_hold_frame_planned_and_swap_times():
     driven = run(steps(4, 4), clock=FakeClock(RATE)).finish()
     events = [event for event in driven.notes if event["event"] == "marker" and event["label"].isdigit()]

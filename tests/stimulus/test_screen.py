@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QRect, Qt
+from PySide6.QtGui import QCloseEvent, QExposeEvent, QRegion
 from PySide6.QtTest import QTest
 
-from rtbci_stimulus.app import show
+from rtbci_stimulus.app import heed_signals, show
 from rtbci_stimulus.frame import Frame
 from rtbci_stimulus.painter import FramePainter
 from rtbci_stimulus.runner import Runner
@@ -83,12 +84,30 @@ def test_a_frame_that_looks_like_the_one_before_is_not_painted_again(screen, mon
     assert painted == [0]
 
 
+def test_a_frame_that_was_covered_is_painted_again_when_it_comes_into_sight(screen, monkeypatch):
+    painted = []
+    monkeypatch.setattr(screen.surface._painter, "paint", lambda painter, w, h, frame: painted.append(frame.k))
+    for k in range(4):
+        if k == 2:
+            QCoreApplication.sendEvent(screen.window, QExposeEvent(QRegion(QRect(0, 0, 320, 200))))
+        screen.surface.show(Frame((), k))
+    assert painted == [0, 2]
+
+
 def test_keys_reach_whoever_asked_for_them(screen):
     pressed = []
     screen.on_key = pressed.append
     for key in (Qt.Key.Key_Space, Qt.Key.Key_P, Qt.Key.Key_Escape, Qt.Key.Key_7, Qt.Key.Key_Return, Qt.Key.Key_X):
         QTest.keyClick(screen.window, key)
     assert pressed == ["space", "p", "escape", "7", "return"]
+
+
+def test_a_frame_that_comes_after_the_window_was_closed_is_not_shown_and_sends_nothing(screen):
+    stage = Pages(1000)
+    QCoreApplication.postEvent(screen.window, QCloseEvent())  # Alt+F4, say
+    screen.run(stage, 0.001)
+    assert screen.closed
+    assert stage.times == []
 
 
 def test_a_window_that_is_closed_ends_the_stage(screen):
@@ -101,7 +120,7 @@ def test_a_window_that_is_closed_ends_the_stage(screen):
 @pytest.fixture
 def own_handlers():
     """What the run changes of the process is put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     gc.unfreeze()
     for number, handler in before.items():
@@ -120,9 +139,36 @@ def test_a_signal_between_two_markers_of_one_swap_leaves_the_last_marker_last(sc
     steps = (Step(3, (Text("0"),), ("trial-start", "cue"), "trial"), Step(3, (Text("1"),)))
     schedule = Schedule(60.0, steps, ("cue",))
     runner = Runner(schedule, Display(60.0, False, "by the clock"), send, lambda event: None, auto=True)
+    heed_signals(screen)
     show(screen, runner, 0.001)
     assert sent == ["run-start", "trial-start", "cue", "abort"]
     assert (runner.aborted, runner.completed, runner.sent) == (True, False, 4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_while_the_display_is_measured_ends_the_run_before_it_begins(screen, own_handlers, number):
+    heed_signals(screen)
+    screen.run(Pages(1000, at=lambda k: signal.raise_signal(number) if k == 3 else None), 0.001)
+    sent = []
+    schedule = Schedule(60.0, (Step(3, (Text("0"),), ("cue",), "trial"),), ("cue",))
+    runner = Runner(schedule, Display(60.0, False, "by the clock"), lambda *m: sent.append(m), print, auto=True)
+    show(screen, runner, 0.001)
+    assert (runner.aborted, sent) == (True, [])
+
+
+def test_a_defect_while_presenting_is_not_silent_to_whoever_receives_the_markers(screen, own_handlers):
+    sent = []
+
+    def note(event):
+        if event.get("label") == "1":
+            raise ValueError("a defect")
+
+    steps = (Step(3, (Text("0"),), ("0",), "trial"), Step(3, (Text("1"),), ("1",)))
+    display = Display(60.0, False, "by the clock")
+    runner = Runner(Schedule(60.0, steps, ()), display, lambda label, time: sent.append(label), note, auto=True)
+    with pytest.raises(ValueError, match="a defect"):
+        show(screen, runner, 0.001)
+    assert sent == ["run-start", "0", "1", "abort"]
 
 
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed")

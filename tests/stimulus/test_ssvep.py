@@ -54,6 +54,14 @@ def test_a_square_wave_of_whole_frames_is_on_as_long_as_off():
     assert light == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0] * 100
 
 
+@pytest.mark.parametrize("frequency", [7.5, 10.0, 12.0, 15.0, 20.0, 30.0])
+@pytest.mark.parametrize("measured", [59.99, 59.9994, 60.0006, 60.01])
+def test_a_square_wave_is_the_same_whichever_side_of_60_hz_the_rate_was_measured(frequency, measured):
+    wave = Wave(frequency, square=True)
+    frames = range(300)
+    assert [wave.level(k, measured) for k in frames] == [wave.level(k, 60.0) for k in frames]
+
+
 def test_stimulation_lasts_exactly_its_frames_and_begins_with_its_marker():
     paradigm = make("ssvep", {"trials": 2, "stimulation": 2.0, "cue": 0.5, "rest": 0.5})
     driven = run(paradigm.schedule(RATE, 3)).finish()
@@ -143,6 +151,9 @@ def test_labels_are_those_of_an_experiment_with_as_many_classes():
         ({"frequencies": ["8"]}, "is no list of numbers"),
         ({"phases": [0.5]}, "has 1 for 4 frequencies"),
         ({"frequencies": [8, 8]}, "has one twice"),
+        ({"labels": ["8", "10", "trial-start", "15"]}, '"trial-start" cannot stand for a class'),
+        ({"labels": ["8", "10", " ", "15"]}, '" " cannot stand for a class'),
+        ({"frequencies": [8, 10**400]}, "is not finite"),
         ({"wave": "triangle"}, '"sine" or "square" would be right'),
     ],
 )

@@ -18,6 +18,7 @@ from rtbci import __version__
 from rtbci.errors import ConfigError, RtbciError
 from rtbci_stimulus import command_line
 from rtbci_stimulus.log import Log
+from rtbci_stimulus.pages import troubles
 from rtbci_stimulus.paradigms import Paradigm
 from rtbci_stimulus.picture_files import PictureFiles
 from rtbci_stimulus.schedule import Schedule, patch_note
@@ -42,16 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         paradigm = command_line.paradigm(given)
         seed = paradigm.seed if paradigm.seed >= 0 else secrets.randbelow(2**31)
-        paradigm.schedule(given.refresh or USUAL_RATE, seed)  # what can be refused is refused before a window opens
         if given.screenshots is not None:
             from rtbci_stimulus import shots
 
-            shots.save(paradigm, seed, given.screenshots)
+            shots.save(paradigm, seed, given.screenshots, given.refresh or USUAL_RATE)
             return 0
         return _present(paradigm, seed, given)
     except RtbciError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # later on, a signal ends the run
+        print("interrupted before anything was shown", file=sys.stderr)
+        return 1
 
 
 def _present(paradigm: Paradigm, seed: int, given: command_line.Given) -> int:
@@ -70,31 +73,34 @@ def _present(paradigm: Paradigm, seed: int, given: command_line.Given) -> int:
     assert isinstance(app, QGuiApplication)
     app.setQuitOnLastWindowClosed(False)
     painter = FramePainter(paradigm.background, paradigm.patch, paradigm.patch_size)
+    at = _screen(app.screens(), given.screen)
+    nominal = given.refresh or at.refreshRate() or USUAL_RATE
+    paradigm.schedule(nominal, seed)  # what can be refused is refused before a window opens
     with closing(Log(given.log)) as log:
-        at = _screen(app.screens(), given.screen)
         screen = Screen(painter, at, given.windowed, now)
-        display = _measured(screen, given.refresh or at.refreshRate() or USUAL_RATE)
+        heed_signals(screen)
+        display = _measured(screen, nominal)
         schedule = paradigm.schedule(display.rate, seed)
-        schedule = dataclasses.replace(schedule, notes=schedule.notes + patch_note(schedule, paradigm.patch_frames))
+        notes = command_line.class_note(given, schedule.classes) + schedule.notes
+        schedule = dataclasses.replace(schedule, notes=notes + patch_note(schedule, paradigm.patch_frames))
         about = _about(paradigm, seed, display, screen.surface.name)
         log.add({"event": "open", "wall_clock": time.time(), **about, "notes": schedule.notes})
-        outlet = MarkerOutlet(paradigm.stream, about)
         pictures = _pictures(paradigm, schedule, screen.window.pixels)
         if pictures is not None:
             painter.pictures = pictures.image
-        runner = _runner(paradigm, schedule, display, outlet, log, given, lambda: pictures is None or pictures.loaded)
-        show(screen, runner, None if display.synchronised else 1.0 / display.rate)
-        summary = {"paradigm": paradigm.name, "seed": seed, "stream": paradigm.stream, **runner.summary()}
-        if pictures is not None:
-            summary["pictures_late"] = pictures.late
-            pictures.close()
-            if pictures.failure:
-                summary["failure"] = pictures.failure
-        summary["log"] = None if given.log is None else str(given.log)
-        log.add({"event": "summary", **summary})
-        screen.close()
-        time.sleep(LINGER_SECONDS if runner.sent else 0.0)
-        outlet.close()
+        outlet = MarkerOutlet(paradigm.stream, about)
+        runner = _runner(paradigm, schedule, display, outlet, log, given, pictures)
+        try:
+            show(screen, runner, None if display.synchronised else 1.0 / display.rate)
+        finally:
+            if pictures is not None:
+                pictures.close()
+            summary = {"paradigm": paradigm.name, "seed": seed, "stream": paradigm.stream, **runner.summary()}
+            summary |= {"warnings": troubles(summary), "log": None if given.log is None else str(given.log)}
+            log.add({"event": "summary", **summary})
+            screen.close()
+            time.sleep(LINGER_SECONDS if runner.sent else 0.0)
+            outlet.close()
     if log.failure:
         print(log.failure, file=sys.stderr)
     print(json.dumps(summary), flush=True)
@@ -153,9 +159,13 @@ def _runner(
     outlet: Any,
     log: Log,
     given: command_line.Given,
-    ready: Any,
+    pictures: Any,
 ) -> Runner:
     from rtbci_stimulus.runner import Runner
+
+    def more() -> dict[str, Any]:
+        said = {} if pictures is None else pictures.summary()
+        return {**said, "failure": log.failure} if log.failure else said
 
     return Runner(
         schedule,
@@ -166,19 +176,26 @@ def _runner(
         delay=paradigm.display_delay,
         receiver=outlet.received,
         wait=given.wait,
-        ready=ready,
+        ready=lambda: pictures is None or pictures.loaded,
+        more=more,
         auto=given.auto,
         patch_frames=paradigm.patch_frames,
         follow=getattr(paradigm, "patch_follows", "markers") == "stimulus",
     )
 
 
-def show(screen: Any, runner: Runner, period: float | None) -> None:
-    """Present to the end; a closed window or a signal ends the run early, with what is known so far."""
-    screen.on_key = runner.key
-    for number in (signal.SIGINT, signal.SIGTERM):
+def heed_signals(screen: Any) -> None:
+    """From now on a signal ends the run early, with a last marker and a summary; so does a terminal that is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup
         # not `abort` itself: the handler may run between two markers of one swap, and the last would not be the last
         signal.signal(number, lambda *_: screen.stop())
+
+
+def show(screen: Any, runner: Runner, period: float | None) -> None:
+    """Present to the end; a closed window or `stop` ends the run early, with what is known so far, and so does a defect."""
+    screen.on_key = runner.key
     gc.collect()
     gc.freeze()
     gc.disable()  # a collection takes longer than a frame
@@ -186,4 +203,4 @@ def show(screen: Any, runner: Runner, period: float | None) -> None:
         screen.run(runner, period)
     finally:
         gc.enable()
-    runner.abort()
+        runner.abort()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci import config
-from rtbci.config_file import Problems, Table, read_text
+from rtbci.config_file import Problems, Table, names, read_text
 from rtbci.config_file import parse as parse_toml
 from rtbci.errors import ConfigError
 from rtbci.experiment import Experiment
@@ -139,6 +139,17 @@ def paradigm(given: Given) -> Paradigm:
     if experiment is not None and experiment.markers.streams:
         table.setdefault("stream", experiment.markers.streams[0])  # the one that it listens to
     return make(use, table, classes=_without_bank(experiment, classes), file=str(file or "command line"))
+
+
+def class_note(given: Given, sent: Sequence[str]) -> tuple[str, ...]:
+    """A note where an experiment has classes that no marker ``sent`` stands for: nothing would be learnt of them."""
+    experiment = None if given.experiment is None else config.load(given.experiment)
+    if experiment is None and given.file is not None and "source" in parse_toml(read_text(given.file), str(given.file)):
+        experiment = config.load(given.file)
+    if experiment is None or not experiment.own_classes:
+        return ()
+    missing = [name for name, labels in experiment.classes.items() if labels and not set(labels) & set(sent)]
+    return (f"no marker of this run stands for {names(missing)} of the experiment",) if missing else ()
 
 
 def _below(base: Path, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -62,6 +63,10 @@ class Pictures:
             found = self._decoded(name)
         return found
 
+    def summary(self) -> dict[str, Any]:
+        """What a summary says of them: ``pictures_late``, and ``failure`` where one could not be read."""
+        return {"pictures_late": self.late, **({"failure": self.failure} if self.failure else {})}
+
     def close(self) -> None:
         """End the thread."""
         self._stop = True
@@ -80,8 +85,10 @@ class Pictures:
         return image
 
     def _look_ahead(self) -> None:
-        while not self._stop:
+        while True:
             self._moved.clear()
+            if self._stop:  # after `clear`, which may wipe away what `close` has set
+                return
             wanted = self._next()
             with self._lock:
                 for name in set(self._ready) - set(wanted):

@@ -10,14 +10,12 @@ from rtbci_stimulus.frame import Frame
 from rtbci_stimulus.pages import end_page, start_page
 from rtbci_stimulus.scene import ACCENT, Box, Scene, Text, pause_page
 from rtbci_stimulus.schedule import Schedule, Step
-from rtbci_stimulus.timing import Display, Intervals
+from rtbci_stimulus.timing import Display, Intervals, Pace
 
 ASK_SECONDS = 5.0
 """How long the first Esc waits for the second."""
 ASK = "Esc again ends the run"
 PAUSE_COMES = "A pause comes before the next trial"
-_SAME_REFRESH = 0.5
-"""Swaps closer than this many periods belong to one refresh of the display, and the schedule does not go on for them."""
 
 Send = Callable[[str, float], None]
 """Sends a marker: label, and time in seconds of the LSL clock."""
@@ -46,15 +44,15 @@ class Runner:
                                                                        PAUSED
         Esc, and Esc again within five seconds: END, from wherever it is
 
-    The schedule keeps to the time that passes: after a swap that came n periods after the one before, a step is n frames on,
-    so what flickers keeps its phase. But no step is left out: where its end was missed, the next one is shown from its first
-    frame, later by what was missed.
+    The schedule keeps to the time that passes: after a swap that came n refreshes after the one before, a step is n frames
+    on (`Pace`), so what flickers keeps its phase. But no step is left out: where its end was missed, the next one is shown
+    from its first frame, later by what was missed.
 
     Parameters
     ----------
     send : sends markers. note : takes the events of the log. delay : seconds from the swap to the light, added to markers.
     receiver : whether anybody receives the markers; ``wait`` seconds are waited for it at most.
-    ready : whether all is loaded; it is waited for.
+    ready : whether all is loaded; it is waited for. more : adds to the summary, such as the "failure" of a picture.
     auto : begins and goes on without keys, and closes at the end.
     patch_frames : frames that the patch is white from a marker on. follow : it shows the light of the first flickering box.
     """
@@ -71,6 +69,7 @@ class Runner:
         receiver: Callable[[], bool] = lambda: True,
         wait: float = 0.0,
         ready: Callable[[], bool] = lambda: True,
+        more: Callable[[], Mapping[str, Any]] = lambda: {},
         auto: bool = False,
         patch_frames: int = 1,
         follow: bool = False,
@@ -80,14 +79,17 @@ class Runner:
         self.phase = Phase.START
         self.intervals = Intervals()
         self.sent = 0
+        self.unheard = 0
         self.trials = 0
         self.frames = 0
+        self.unwaited = 0
         self.completed = False
         self.aborted = False
         self.answers: list[dict[str, int]] = []
         self.typed = ""
         self._send, self._note, self.title = send, note, title
-        self._delay, self._receiver, self._wait, self._ready, self._auto = delay, receiver, wait, ready, auto
+        self._delay, self._receiver, self._wait, self._auto = delay, receiver, wait, auto
+        self._ready, self._more = ready, more
         self._patch_frames, self._follow = patch_frames, follow
         self._step = 0
         self._k = 0
@@ -95,14 +97,19 @@ class Runner:
         self._marked = False  # whether the markers of this step were sent
         self._pending: list[str] = ["run-start"]
         self._white = 0
+        self._pace = Pace(schedule.rate)
         self._last: float | None = None  # the newest swap that the schedule followed, None at a new beginning
         self._origin = 0.0  # when frame 0 of the schedule would have been, by the newest beginning
         self._began: float | None = None
+        self._ended: float | None = None
         self._now = 0.0
+        self._n_trials = schedule.n_trials
+        self._begun = 0  # trials that began before this step
         self._waiting_since: float | None = None
         self._final: Scene = ()
         self._asked: float | None = None
         self._pause_wanted = False
+        self._pause_stays = False  # a pause between blocks that was asked for ends with the space bar, whatever `auto`
         self._pause_at = ""
         self._drawn = False
 
@@ -126,11 +133,12 @@ class Runner:
             step = self._now_step
             return Frame(step.scene + self._typing(step), self._k, rate, self._patch(step), footer)
         if self.phase is Phase.PAUSED:
-            return Frame(pause_page(self.trials, self.schedule.n_trials), 0, rate, 0.0, footer)
+            light = 1.0 if not self._follow and (self._pause_at or self._white) else 0.0
+            return Frame(pause_page(self.trials, self._n_trials), 0, rate, light, footer)
         if self.phase in (Phase.START, Phase.WAITING):
             waiting = self.phase is Phase.WAITING
-            page = start_page(self.title, self.schedule, self.display.words, self._receiver(), self._ready(), waiting)
-            return Frame(page, 0, rate, 0.0, footer)
+            told = self.title, self.schedule, self.display.words, self._receiver(), self._ready(), waiting
+            return Frame(start_page(*told, failure=str(self._more().get("failure", ""))), 0, rate, 0.0, footer)
         return Frame(self._final, 0, rate, 0.0)
 
     def _typing(self, step: Step) -> Scene:
@@ -159,9 +167,8 @@ class Runner:
             self._await(time)
         elif self.phase is Phase.RUNNING:
             self._follow_schedule(time)
-        elif self.phase is Phase.PAUSED and self._pause_at:
-            self._emit(self._pause_at, time)
-            self._pause_at = ""
+        elif self.phase is Phase.PAUSED:
+            self._pause_page(time)
         elif self.phase is Phase.END and self._auto:
             self.phase = Phase.CLOSED
 
@@ -174,30 +181,34 @@ class Runner:
             self._note({"event": "begin", "time": time, "receiver": heard})
             self._begin()
 
+    def _pause_page(self, time: float) -> None:
+        self._white = max(0, self._white - 1)
+        if self._pause_at:
+            self._white = self._patch_frames - 1
+            self._emit(self._pause_at, time)
+            self._pause_at = ""
+
     def _begin(self) -> None:
-        self.phase, self._last = Phase.RUNNING, None
+        self.phase = Phase.RUNNING
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The next swap begins a stretch of its own: how long it was to it is nothing that the schedule knew."""
+        self._last = None
+        self._pace.begin()
 
     def _follow_schedule(self, time: float) -> None:
         rate = self.schedule.rate
+        elapsed = self._pace.passed(time)
+        if not elapsed:  # the swap before was stamped late, and followed as such; or swaps do not wait
+            self.unwaited += 1
+            self._mark(time)
+            return
         if self._last is None:
             self._origin = time - (self._position + self._k) / rate
-            elapsed = 1
-        else:
-            interval = time - self._last
-            if interval * rate < _SAME_REFRESH:  # the swap before was stamped late, and followed as such
-                self._mark(time)
-                return
-            elapsed = max(1, round(interval * rate))
-            if lost := self.intervals.add(interval, rate):
-                self._note(
-                    {
-                        "event": "dropped",
-                        "frames": lost,
-                        "time": time,
-                        "step": self._step,
-                        "frame": self._position + self._k,
-                    }
-                )
+        elif lost := self.intervals.add(time - self._last, rate):
+            frame = self._position + self._k
+            self._note({"event": "dropped", "frames": lost, "time": time, "step": self._step, "frame": frame})
         self._last = time
         self.frames += 1
         if self._began is None:
@@ -220,6 +231,7 @@ class Runner:
             self._emit(label, time)
 
     def _emit(self, label: str, time: float) -> None:
+        self.unheard += not self._receiver()
         self._send(label, time + self._delay)
         self.sent += 1
         frame = self._position + self._k
@@ -238,7 +250,7 @@ class Runner:
     def _advance(self, elapsed: int) -> None:
         step = self._now_step
         self._k += elapsed
-        if self._k < step.frames or (step.hold and not self._auto):
+        if self._k < step.frames or (step.hold and (not self._auto or self._pause_stays)):
             return
         if step.hold == "number":
             self._answer(step)
@@ -246,22 +258,33 @@ class Runner:
 
     def _next_step(self) -> None:
         step = self._now_step
-        if step.hold:  # how long it was is nothing the schedule knew
-            self._last = None
+        if step.hold:
+            self._begin_anew()
             if step.hold == "key":
                 self._pending.append("resume")
+        self._begun += step.begins == "trial"
+        self._pause_stays = False
         self._position += step.frames
         self._step, self._k, self._marked = self._step + 1, 0, False
         if self._step == len(self.schedule.steps):
-            self.trials = self.schedule.n_trials
+            self.trials = self._n_trials
             self.completed = True
             self._end("run-end")
             return
         if self._now_step.begins:
-            self.trials = sum(s.begins == "trial" for s in self.schedule.steps[: self._step])
-            if self._pause_wanted and self._now_step.begins == "trial":
-                self._pause_wanted = False
-                self.phase, self._pause_at = Phase.PAUSED, "pause"
+            self.trials = self._begun
+            if self._pause_wanted:
+                self._pause()
+
+    def _pause(self) -> None:
+        """The pause that was asked for: the one between two blocks where that is due, which then waits for the space bar."""
+        self._pause_wanted = False
+        if self._now_step.begins == "block":
+            self._pause_stays = True
+        elif self._pending == ["resume"]:  # asked for in a pause, which goes on
+            self._pending, self.phase = [], Phase.PAUSED
+        else:
+            self.phase, self._pause_at = Phase.PAUSED, "pause"
 
     def _answer(self, step: Step) -> None:
         if self.typed:
@@ -275,7 +298,7 @@ class Runner:
         if self._began is not None:
             self._step = min(self._step, len(self.schedule.steps) - 1)
             self._emit(label, self._now)
-        self.phase, self._asked = Phase.END, None
+        self.phase, self._asked, self._ended = Phase.END, None, self._now
         summary = self.summary()
         self._final = end_page(self.title, summary)
         self._note({"event": "end", "time": self._now, **summary})
@@ -292,7 +315,7 @@ class Runner:
                 self.phase = Phase.CLOSED
         elif self.phase is Phase.START and key == "space":
             self._press_start()
-        elif self.phase is Phase.PAUSED and key == "space":
+        elif self.phase is Phase.PAUSED and key == "space" and not self._pause_at:
             self._pending.append("resume")
             self._begin()
         elif self.phase is Phase.RUNNING:
@@ -342,13 +365,16 @@ class Runner:
             "trials": self.trials,
             "planned_trials": self.schedule.n_trials,
             "markers": self.sent,
+            "unheard": self.unheard,
             "frames": self.frames,
             "dropped": self.intervals.dropped,
+            "unwaited": self.unwaited,
             "interval_median_ms": self.intervals.percentile(50),
             "interval_p99_ms": self.intervals.percentile(99),
             "refresh_rate": self.schedule.rate,
             "synchronised": self.display.synchronised,
             "display": self.display.words,
-            "seconds": None if self._began is None else self._now - self._began,
+            "seconds": None if self._began is None else (self._ended or self._now) - self._began,
             "answers": list(self.answers),
+            **self._more(),
         }

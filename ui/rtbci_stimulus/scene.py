@@ -16,6 +16,8 @@ BRIGHT: Ink = 0.96
 DIM: Ink = 0.72
 ACCENT: Ink = (0.98, 0.72, 0.20)
 """For cues and catch trials: amber, told apart from grey with any colour vision."""
+_AHEAD = 0.1
+"""Frames by which a square wave changes ahead of its time rather than a whole frame after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Wave:
 
     Sampled sinusoidal stimulation: 0.5 (1 + sin(2 pi f k / refresh + phase)) at frame k (Manyakov et al. 2013; Chen, Chen,
     Gao & Gao 2014, J. Neural Eng. 11, 016022, equation 1), which gives frequencies that do not divide the refresh rate.
-    With ``square``, full light in the first half of each period and none in the second.
+    With ``square``, full light in the first half of each period and none in the second; it changes at the frame that is due
+    within a tenth of a frame, because a rate that is measured lies a little beside 60 Hz, on either side.
     """
 
     frequency: float
@@ -35,7 +38,7 @@ class Wave:
         """Luminance from 0 to 1 at ``frame``, counted from the onset, of a display with ``rate`` Hz."""
         turns = self.frequency * frame / rate + self.phase / (2.0 * math.pi)
         if self.square:
-            return 1.0 if (turns + 1e-9) % 1.0 < 0.5 else 0.0
+            return 1.0 if (turns + _AHEAD * self.frequency / rate) % 1.0 < 0.5 else 0.0
         return 0.5 * (1.0 + math.sin(2.0 * math.pi * turns))
 
 

@@ -56,12 +56,16 @@ class Surface(Protocol):
 
 
 class Window(QWindow):
-    """A bare window; keys go to ``pressed``, and ``closed`` is set when it is closed."""
+    """A bare window; keys go to ``pressed``, ``closed`` is set when it is closed.
+
+    ``uncovered`` is set when part of it comes into sight anew: what was there is lost where no compositor keeps it.
+    """
 
     def __init__(self, pressed: Callable[[str], None]) -> None:
         super().__init__()
         self.pressed = pressed
         self.closed = False
+        self.uncovered = False
         self.setTitle("rtbci stimuli")
         self.setSurfaceType(QSurface.SurfaceType.OpenGLSurface)
         self.setCursor(QCursor(Qt.CursorShape.BlankCursor))
@@ -77,9 +81,11 @@ class Window(QWindow):
             self.pressed(event.text())
 
     def event(self, event: QEvent) -> bool:
-        """Notice that it is closed."""
+        """Notice that it is closed, or uncovered."""
         if event.type() == QEvent.Type.Close:
             self.closed = True
+        elif event.type() in (QEvent.Type.Expose, QEvent.Type.Paint):
+            self.uncovered = True
         return super().event(event)
 
     @property
@@ -115,8 +121,10 @@ class OpenGLSurface:
             self._device = QOpenGLPaintDevice(width, height)
         self._functions.glViewport(0, 0, width, height)
         painter = QPainter(self._device)
-        self._painter.paint(painter, width, height, frame)
-        painter.end()
+        try:
+            self._painter.paint(painter, width, height, frame)
+        finally:
+            painter.end()
         self._context.swapBuffers(self._window)
         self._finish()
 
@@ -147,16 +155,18 @@ class RasterSurface:
         """Paint and flush, where anything differs from what is there."""
         size = self._window.size()
         look = (size.toTuple(), frame.look)
-        if look == self._shown:
+        if look == self._shown and not self._window.uncovered:
             return
-        self._shown = look
+        self._shown, self._window.uncovered = look, False
         if self._store.size() != size:
             self._store.resize(size)
         region = QRegion(QRect(0, 0, size.width(), size.height()))
         self._store.beginPaint(region)
         painter = QPainter(self._store.paintDevice())
-        self._painter.paint(painter, size.width(), size.height(), frame)
-        painter.end()
+        try:
+            self._painter.paint(painter, size.width(), size.height(), frame)
+        finally:
+            painter.end()
         self._store.endPaint()
         self._store.flush(region)
 
@@ -214,10 +224,12 @@ class Screen:
         ``period`` is None where a swap waits for the display; else a frame is swapped every ``period`` seconds.
         """
         due = time.perf_counter()
-        while not stage.done and not self.window.closed and not self._stopped:
+        while True:
             QCoreApplication.processEvents()
             if period is not None:
                 due = self._until(due, period)
+            if stage.done or self.window.closed or self._stopped:  # a frame that nobody would see sends no marker
+                return
             self.surface.show(stage.frame())
             stage.swapped(self._clock())
 

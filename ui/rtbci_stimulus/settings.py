@@ -8,14 +8,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rtbci.config_file import Problems, Table, kind_of
+from rtbci.config_file import Problems, Table, kind_of, show
 from rtbci.errors import ConfigError
 
 P = TypeVar("P", bound="Presentation")
+OWN_MARKERS = ("run-start", "run-end", "trial-start", "get-ready", "trial-end", "pause", "resume", "abort")
+"""Markers that every run has and that stand for no class."""
 CORNERS = ("top left", "top right", "bottom left", "bottom right", "none")
 
 
@@ -76,7 +78,7 @@ def _value(table: Table, field: dataclasses.Field[Any]) -> Any:
             return value
         table.wrong(field.name, f"{kind_of(value)} came; true or false would be right")
     elif isinstance(default, int | float):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             table.wrong(field.name, f"{kind_of(value)} came; a number such as {example} would be right")
         elif isinstance(default, int) and not isinstance(value, int):
             table.wrong(field.name, f"is no whole number; one such as {example} would be right")
@@ -107,13 +109,17 @@ def _listed(table: Table, field: dataclasses.Field[Any], value: Any, example: st
         return field.default
     for item in value:
         if numbers and (problem := _outside(item, field.metadata)):
-            table.wrong(field.name, f"{item:g} {problem}; such as {example} would be right")
+            table.wrong(field.name, f"{show(item)} {problem}; such as {example} would be right")
             return field.default
     return tuple(map(float, value)) if numbers else tuple(value)
 
 
 def _outside(value: float, bounds: Mapping[str, Any]) -> str:
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # TOML integers have no end
+        finite = False
+    if not finite:
         return "is not finite"
     if "above" in bounds and not value > bounds["above"]:
         return f"is not above {bounds['above']:g}"
@@ -137,6 +143,14 @@ def _example(default: Any) -> str:
     if isinstance(default, tuple):
         return "[" + ", ".join(_example(item) for item in default) + "]"
     return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def refuse_own(table: Table, key: str, labels: Iterable[str], own: Sequence[str] = OWN_MARKERS) -> None:
+    """Note in ``table`` a label of a class that means something else, or nothing: each of those would count as a trial."""
+    for label in labels:
+        if label in own or not label.strip():
+            table.wrong(key, f'"{label}" cannot stand for a class; another word would be right')
+            return
 
 
 def from_word(cls: type[Presentation], word: str) -> tuple[str, Any]:

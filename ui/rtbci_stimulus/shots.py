@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rtbci.bank.reading import Unreadable
 from rtbci.errors import ConfigError
 from rtbci_stimulus.frame import Frame
 from rtbci_stimulus.pages import end_page, start_page
@@ -14,7 +15,7 @@ from rtbci_stimulus.scene import pause_page
 from rtbci_stimulus.schedule import Schedule
 from rtbci_stimulus.timing import Display
 
-WIDTH, HEIGHT, RATE = 1920, 1080, 60.0
+WIDTH, HEIGHT = 1920, 1080
 MOST = 12
 """Screens of the schedule, those that differ."""
 
@@ -37,19 +38,36 @@ def frames(schedule: Schedule, title: str) -> list[Frame]:
     ]
 
 
-def save(paradigm: Paradigm, seed: int, folder: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> list[Path]:
-    """Write PNG files of ``size`` pixels into ``folder``. Raises ConfigError where that cannot be."""
-    from PySide6.QtGui import QGuiApplication, QImage, QPainter
+def save(
+    paradigm: Paradigm, seed: int, folder: Path, rate: float, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> list[Path]:
+    """Write PNG files of ``size`` pixels into ``folder``, as on a display of ``rate`` Hz; no display is needed.
 
-    from rtbci_stimulus.painter import FramePainter
-    from rtbci_stimulus.pictures import decode
+    Raises ConfigError where that cannot be.
+    """
+    schedule = paradigm.schedule(rate, seed)
+    try:
+        from PySide6.QtGui import QGuiApplication, QImage, QPainter
 
-    app = QGuiApplication.instance() or QGuiApplication(["rtbci-stimulus"])  # fonts need one
+        from rtbci_stimulus.painter import FramePainter
+        from rtbci_stimulus.pictures import decode
+    except ImportError as error:
+        raise ConfigError(
+            f"nothing can be painted here: {error}; the libraries that Qt needs would be right"
+        ) from error
+
+    app = QGuiApplication.instance() or QGuiApplication(["rtbci-stimulus", "-platform", "offscreen"])  # fonts need one
     painter = FramePainter(paradigm.background, paradigm.patch, paradigm.patch_size)
-    schedule = paradigm.schedule(RATE, seed)
     if schedule.pictures():
         files = PictureFiles(Path(getattr(paradigm, "pictures", "")))
-        painter.pictures = lambda name: decode(files.raw(name), size[1] // 2)
+
+        def picture(name: str) -> QImage:
+            try:
+                return decode(files.raw(name), size[1] // 2)
+            except Unreadable as error:
+                raise ConfigError(f'picture "{name}": {error}; another file would be right') from error
+
+        painter.pictures = picture
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,8 +76,10 @@ def save(paradigm: Paradigm, seed: int, folder: Path, size: tuple[int, int] = (W
     for number, frame in enumerate(frames(schedule, paradigm.title)):
         image = QImage(*size, QImage.Format.Format_RGB32)
         brush = QPainter(image)
-        painter.paint(brush, *size, frame)
-        brush.end()
+        try:
+            painter.paint(brush, *size, frame)
+        finally:  # Qt crashes where an image goes before what paints on it
+            brush.end()
         path = folder / f"{paradigm.name}-{number:02d}.png"
         if not image.save(str(path)):
             raise ConfigError(f"{path} cannot be written; a writable folder would be right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,8 @@ LATE = 1.5
 MEASURED_SWAPS = 120
 WARM_UP_SWAPS = 20
 """Swaps that are not measured: the first ones load fonts and shaders."""
+_GAIN = 0.05
+"""Share of a stamp's deviation by which the time of the next refresh is moved: follows a rate that is a little off."""
 _NEAR = 0.05
 _STEADY = 0.25
 _STEADY_SHARE = 0.9
@@ -65,6 +68,38 @@ def judge(swaps: list[float], nominal: float) -> Display:
 def missed(interval: float, rate: float) -> int:
     """Frames that were dropped between two swaps ``interval`` seconds apart."""
     return max(1, round(interval * rate) - 1) if interval * rate > LATE else 0
+
+
+class Pace:
+    """Counts refreshes of a display of ``rate`` Hz from the times at which swaps were stamped.
+
+    A stamp comes late by part of a period now and then. Intervals that are rounded one by one add up what they are rounded
+    by, and a schedule that follows them runs away from time; so a refresh is counted from where those before it lay.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._at: float | None = None
+        self._crowded = False  # whether another swap came within the newest refresh
+
+    def begin(self) -> None:
+        """Count anew from the next swap, which is one refresh."""
+        self._at = None
+
+    def passed(self, time: float) -> int:
+        """Refreshes from the newest swap that counted to this one, at ``time`` seconds; 0 where both belong to the same."""
+        if self._at is None:
+            self._at, self._crowded = time, False
+            return 1
+        refreshes = math.ceil((time - self._at) * self._rate - 0.5)
+        if refreshes < 1:
+            self._crowded = True
+            return 0
+        self._at += refreshes / self._rate
+        if not self._crowded:  # which of several swaps is the one to count would move it the same way each time
+            self._at += _GAIN * (time - self._at)
+        self._crowded = False
+        return refreshes
 
 
 @dataclass(slots=True)

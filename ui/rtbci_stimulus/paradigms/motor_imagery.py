@@ -12,11 +12,9 @@ from rtbci.config_file import Table, names
 from rtbci_stimulus.order import balanced
 from rtbci_stimulus.scene import ACCENT, BRIGHT, DIM, Arrow, Cross, Disc, Scene, Text
 from rtbci_stimulus.schedule import Schedule, Step, frame_note, frames_of, with_blocks
-from rtbci_stimulus.settings import Presentation, setting
+from rtbci_stimulus.settings import Presentation, refuse_own, setting
 
 SYMBOLS = ("left", "right", "up", "down", "both", "disc", "word")
-OWN_MARKERS = ("run-start", "run-end", "trial-start", "get-ready", "trial-end", "pause", "resume", "abort")
-"""Markers that every run has and that stand for no class."""
 _GUESSES = (
     ("left", "left"), ("right", "right"), ("both", "both"), ("fist", "both"), ("hand", "both"),
     ("feet", "down"), ("foot", "down"), ("tongue", "up"), ("rest", "disc"),
@@ -81,9 +79,7 @@ class MotorImagery(Presentation):
         labels = self.labels or self.classes
         if len(set(labels)) < len(labels):
             table.wrong("labels" if self.labels else "classes", "has one twice; each once would be right")
-        for label in labels:
-            if label in OWN_MARKERS or not label.strip():
-                table.wrong("labels", f'"{label}" cannot stand for a class; another word would be right')
+        refuse_own(table, "labels" if self.labels else "classes", labels)
         if self.cue > self.imagery:
             table.wrong(
                 "cue", f"is longer than the imagery of {self.imagery:g} s; {self.imagery:g} or less would be right"

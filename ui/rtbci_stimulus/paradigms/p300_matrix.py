@@ -12,7 +12,7 @@ from rtbci.config_file import Table
 from rtbci_stimulus.order import repeats
 from rtbci_stimulus.scene import ACCENT, BRIGHT, Ink, Scene, Text
 from rtbci_stimulus.schedule import Schedule, Step, frame_note, frames_of, onset_and_duty, with_blocks
-from rtbci_stimulus.settings import Presentation, setting
+from rtbci_stimulus.settings import OWN_MARKERS, Presentation, refuse_own, setting
 
 _UNLIT: Ink = 0.42
 _LIT: Ink = 1.0
@@ -60,6 +60,9 @@ class P300Matrix(Presentation):
             )
         if missing := [c for c in self.text if c not in self.characters]:
             table.wrong("text", f'"{missing[0]}" is not in the matrix; characters of {self.characters} would be right')
+        lines = [self._line(k) for k in range(self.rows + self.columns)]
+        for key in ("target_label", "nontarget_label"):
+            refuse_own(table, key, (getattr(self, key),), (*OWN_MARKERS, *lines))
         if self.target_label == self.nontarget_label:
             table.wrong("nontarget_label", "is that of the target too; another would be right")
 
@@ -86,18 +89,23 @@ class P300Matrix(Presentation):
         mine = {at // self.columns, self.rows + at % self.columns}
         on, off = onset_and_duty(self.soa, self.duty, rate)
         dark = self._matrix(place, frozenset())
+        lines = range(self.rows + self.columns)
+        lit = [self._matrix(place, self._cells(line)) for line in lines]  # once, not for each of hundreds of flashes
         steps = [
             Step(frames_of(self.cue, rate), self._matrix(place, frozenset({at}), cue=True), ("trial-start",), "trial"),
             Step(frames_of(self.wait, rate), dark),
         ]
-        for line in repeats(range(self.rows + self.columns), self.flashes, rng):
-            which = f"row {line + 1}" if line < self.rows else f"column {line - self.rows + 1}"
+        for line in repeats(lines, self.flashes, rng):
             kind = self.target_label if line in mine else self.nontarget_label
-            steps.append(Step(on, self._matrix(place, self._cells(line)), (which, kind)))
+            steps.append(Step(on, lit[line], (self._line(line), kind)))
             if off:
                 steps.append(Step(off, dark))
         steps.append(Step(frames_of(self.wait, rate), dark, ("trial-end",)))
         return tuple(steps)
+
+    def _line(self, line: int) -> str:
+        """Marker of a row (0 … rows - 1) or, counted on, of a column."""
+        return f"row {line + 1}" if line < self.rows else f"column {line - self.rows + 1}"
 
     def _cells(self, line: int) -> frozenset[int]:
         """Places of the characters in a row (0 … rows - 1) or, counted on, in a column."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from rtbci.config_file import Table
 from rtbci_stimulus.scene import ACCENT, BRIGHT, DIM, Box, Cross, Scene, Text
 from rtbci_stimulus.schedule import Schedule, Step, frame_note, frames_of
-from rtbci_stimulus.settings import Presentation, setting
+from rtbci_stimulus.settings import Presentation, refuse_own, setting
 
 FLASH = 0.5
 """Seconds of a bright screen when closed eyes are to open: it is seen through the lids, and no tone is needed."""
@@ -44,7 +44,9 @@ class Resting(Presentation):
         return {**found, **values}
 
     def check(self, table: Table) -> None:
-        """Two labels that differ."""
+        """Two labels that differ, and mean nothing else."""
+        refuse_own(table, "open_label", (self.open_label,))
+        refuse_own(table, "closed_label", (self.closed_label,))
         if self.open_label == self.closed_label:
             table.wrong("closed_label", "is that of open eyes too; another would be right")
 

@@ -19,10 +19,11 @@ from rtbci.errors import BankError, ConfigError
 from rtbci_stimulus.order import repeats
 from rtbci_stimulus.scene import BRIGHT, Cross, Disc, Picture, Scene, Text, page
 from rtbci_stimulus.schedule import Schedule, Step, frame_note, frames_of, onset_and_duty, with_blocks
-from rtbci_stimulus.settings import Presentation, setting
+from rtbci_stimulus.settings import OWN_MARKERS, Presentation, setting
 
 CATCH = "catch"
 """Marker of a catch trial."""
+_NOT_PICTURES = (*OWN_MARKERS, CATCH, "question")
 _QUESTION_SECONDS = 5.0
 
 
@@ -75,6 +76,8 @@ class Rsvp(Presentation):
         """Sequences of pictures, each picture as often as the others, none twice in a row."""
         rng = np.random.default_rng(seed)
         items = list(self.items())
+        if taken := next((item for item in items if item in _NOT_PICTURES), None):
+            raise ConfigError(f'[paradigm] pictures: "{taken}" is a marker of its own; another name would be right')
         if 0 < self.limit < len(items):
             items = [items[k] for k in sorted(rng.choice(len(items), self.limit, replace=False))]
         stream = repeats(items, self.repeats, rng)
@@ -95,9 +98,10 @@ class Rsvp(Presentation):
         steps = [Step(frames_of(self.fixation, rate), (Cross(0.05, ink=BRIGHT),), ("trial-start",), "trial")]
         shown: list[str | None] = list(items)
         # not among the first two, which draw attention by themselves
-        for place in sorted(
-            rng.integers(min(2, len(items)), len(items) + 1, rng.binomial(len(items), self.catch)), reverse=True
-        ):
+        places = range(min(2, len(items)), len(items) + 1)
+        n = min(int(rng.binomial(len(items), self.catch)), len(places))
+        # never two in a row: with a duty of 1 they would be seen as one, and counted so
+        for place in sorted(rng.choice(places, n, replace=False), reverse=True):
             shown.insert(int(place), None)
         for item in shown:
             scene: Scene = (

@@ -14,7 +14,7 @@ from rtbci.errors import ConfigError
 from rtbci_stimulus.order import balanced
 from rtbci_stimulus.scene import ACCENT, Box, Scene, Shape, Wave
 from rtbci_stimulus.schedule import Schedule, Step, frame_note, frames_of, with_blocks
-from rtbci_stimulus.settings import Presentation, setting
+from rtbci_stimulus.settings import Presentation, refuse_own, setting
 
 _SLACK = 1.005
 """A display of 59.94 Hz is one of 60 Hz to whoever wrote down 30 Hz."""
@@ -62,6 +62,7 @@ class Ssvep(Presentation):
         for key, given in (("phases", self.phases), ("labels", self.labels), ("texts", self.texts)):
             if given and len(given) != n:
                 table.wrong(key, f"has {len(given)} for {n} frequencies; one for each, in order, would be right")
+        refuse_own(table, "labels", self.labels)
         if len(set(self._labels)) < n:
             table.wrong(
                 "labels" if self.labels else "frequencies", "has one twice; another marker for each box would be right"
