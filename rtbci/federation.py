@@ -23,13 +23,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci import assemble, training
 from rtbci import model as models
-from rtbci import training
+from rtbci.asking import blamed_on, name_of
 from rtbci.errors import ConfigError, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
+from rtbci.interfaces import FitsConfidence, KnowsStream, Learns, Saves
+from rtbci.model import Model
+from rtbci.spool import Room
+from rtbci.training_run import TrainingRun
 from rtbci.training_set import Piece
 
 SHARED = "shared/"
+MEANING = ("classes", "window", "lock", "offset", "baseline", "space_id")
+"""What must be alike in models for the mean of their weights to mean anything."""
 Arrays = Mapping[str, NDArray[Any]]
 Progress = Callable[[str], None]
 
@@ -53,7 +60,8 @@ def average(paths: Sequence[Path], out: Path, equal: bool = False) -> list[Avera
     Raises
     ------
     ModelError
-        When there are fewer than two, a decoder is missing in one of them or is another network, or nothing is shared.
+        When there are fewer than two, a decoder is missing in one of them, is another network or has other classes or
+        windows, or nothing is shared.
     """
     if len(paths) < 2:
         raise ModelError(f"{len(paths)} model to average; two or more would be right")
@@ -67,6 +75,13 @@ def average(paths: Sequence[Path], out: Path, equal: bool = False) -> list[Avera
                     f'{path}: has no decoder "{name}" of "{entry["use"]}" as {paths[0]} has; models of one experiment '
                     "would be right"
                 )
+            for what in MEANING:
+                ours, theirs = entry.get(what), manifest[name].get(what)
+                if theirs != ours:
+                    raise ModelError(
+                        f'{path}: {what} of decoder "{name}" is {_shown(theirs)}, in {paths[0]} {_shown(ours)}; models of '
+                        "one experiment would be right"
+                    )
         arrays = [models.read_arrays(path, name) for path in paths]
         weights = [1.0 if equal else float(_windows(manifest[name])) for manifest in manifests]
         shares = tuple(weight / sum(weights) for weight in weights)
@@ -78,14 +93,18 @@ def average(paths: Sequence[Path], out: Path, equal: bool = False) -> list[Avera
     return made
 
 
+def _shown(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else "not there" if value is None else str(value)
+
+
 def _only(trained_on: Mapping[str, list[Any]]) -> list[Any]:
     """The recordings behind an average: those of its decoders, which are the same for all of one experiment."""
     return next(iter(trained_on.values()))
 
 
 def _windows(entry: Mapping[str, Any]) -> int:
-    """Windows that a model was trained on: each of its recordings is listed with the number of all."""
-    return max((int(one.get("windows", 0)) for one in entry["trained_on"]), default=0) or 1
+    """Windows that a model was trained on."""
+    return models.counted(entry["trained_on"], "windows") or 1
 
 
 def _mean(
@@ -154,8 +173,17 @@ def rounds(
     """
     if len(sites) < 2:
         raise ConfigError(f"{len(sites)} site to federate; two or more would be right: --site A=FOLDER --site B=FOLDER")
-    models.check_writable(out)
     own = {name: out.with_name(f"{out.stem}.{name}{out.suffix}") for name in sites}
+    pieces = [one if isinstance(one, Piece) else Piece(one) for recordings in sites.values() for one in recordings]
+    for path in (out, *own.values()):
+        training.refuse_loss(experiment, pieces, path)
+    for config in experiment.decoders:
+        if not isinstance(assemble.make_decoder(experiment, config), Learns):
+            table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
+            raise ConfigError(
+                f'{table} use = "{config.use}": is no network, and has no shared part; an experiment of networks alone '
+                "would be right"
+            )
     windows: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         scratch = Path(folder)
@@ -171,10 +199,15 @@ def rounds(
             average(trained, scratch / "shared.rtbci", equal)
             for name in sites:
                 begins[name] = _joined(scratch / "shared.rtbci", scratch / f"{name}.rtbci", scratch / f"{name}.begin")
-        finished = {name: path for name, path in begins.items() if path is not None}
+        finished: dict[str, Path] = {}
+        for name, recordings in sites.items():
+            progress(f"site {name}: how sure its network may be")
+            begin = begins[name]
+            assert begin is not None, "there was a round"
+            finished[name] = _as_said(experiment, begin, recordings, scratch / f"{name}.finished")
         for name, path in finished.items():
-            _as_said(experiment, path, own[name])
-        _as_said(experiment, finished[next(iter(sites))], out)
+            models.save_arrays(own[name], path, {})
+        models.save_arrays(out, finished[next(iter(sites))], {})
     return Federated(out, own, windows, n_rounds)
 
 
@@ -199,8 +232,34 @@ def _joined(shared: Path, local: Path, out: Path) -> Path:
     return out
 
 
-def _as_said(experiment: Experiment, path: Path, out: Path) -> None:
-    """Write the model at ``path`` to ``out`` with the arguments of the ``experiment``, not those of a round."""
+def _as_said(experiment: Experiment, path: Path, recordings: Sequence[Piece | Path], out: Path) -> Path:
+    """Write the model at ``path`` to ``out`` with the arguments of the ``experiment``, not those of a round.
+
+    Its weights are others than those that any site has trained, so how sure it may be, and how sure it is of rest, are those
+    of another network: they are fitted anew on what each training has held out of the site's ``recordings``.
+    """
+    new: dict[str, Model] = {}
     for config in experiment.decoders:
-        models.save_arrays(out, path, {config.name: models.read_arrays(path, config.name)}, args=dict(config.args))
-        path = out
+        gathered = training.gather(experiment, config, recordings, room=Room(folder=out.parent))
+        data, decoder = gathered.data, assemble.make_decoder(experiment, config)
+        table = assemble.where(experiment, f'[[decoder]] "{config.name}"')
+        run = TrainingRun()
+        with blamed_on(f"{table}: {name_of(decoder)}.fit_confidence"):
+            if isinstance(decoder, Saves):
+                decoder.restore(models.read_arrays(path, config.name))
+            if isinstance(decoder, KnowsStream):
+                decoder.prepare(data.info, data.n_samples, len(experiment.classes))
+            if isinstance(decoder, FitsConfidence):
+                decoder.fit_confidence(data, run)
+        index = assemble.open_bank(experiment, config, decoder)
+        new[config.name] = models.make(
+            config,
+            decoder,
+            classes=tuple(experiment.classes),
+            signature=models.signature_of(data.picked),
+            trained_on=models.read_manifest(path)[config.name]["trained_on"],
+            calibrated=gathered.calibrated,
+            rest=training.rest_for(experiment, config, decoder, data, run, index),
+        )
+    models.save(out, new)
+    return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +44,23 @@ def chronological(calibration: Calibration, share: float, every_class: bool) -> 
         held.append(block)
     held_out = np.isin(calibration.trial, np.concatenate(held))
     train = rows[~held_out & ~_too_near(calibration, held_out)]
+    if not len(train):
+        return Split(none.train, none.held_out, "the trials lie too close to hold some out")
     if every_class and len(np.unique(calibration.labels[train])) < len(np.unique(calibration.labels)):
         return Split(none.train, none.held_out, "the trials lie too close to hold some of every class out")
     return Split(train, rows[held_out])
+
+
+def kept_apart(calibration: Calibration, split: Split) -> Calibration:
+    """``calibration`` whose windows to train on cannot be moved into the gap before what is held out of their signal."""
+    places = calibration.places
+    highest = places.highest.copy()
+    held = places.only(split.held_out)
+    for signal in np.unique(held.signal):
+        last = int(held.start[held.signal == signal].min()) - 2 * calibration.n_samples
+        rows = split.train[places.signal[split.train] == signal]
+        highest[rows] = np.minimum(highest[rows], last)
+    return replace(calibration, places=replace(places, highest=highest))
 
 
 def _trials_by_subject(calibration: Calibration) -> list[NDArray[np.int64]]:

@@ -139,6 +139,15 @@ class Learns(Protocol):
 
 
 @runtime_checkable
+class FitsConfidence(Protocol):
+    """A decoder whose weights may become others without a training, where those of several sites are averaged."""
+
+    def fit_confidence(self, calibration: Calibration, run: TrainingRun) -> None:
+        """Fit how sure it may be to what a training on ``calibration`` holds out. It was restored and prepared before."""
+        ...
+
+
+@runtime_checkable
 class KnowsStream(Protocol):
     """A decoder that wants to know what its windows are made of, before ``fit`` and again after loading."""
 

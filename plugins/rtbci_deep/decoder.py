@@ -83,6 +83,9 @@ class NetworkDecoder(Settings):
         """Get ready to learn from ``calibration``; what was shown at each of its windows (n_windows,) int64."""
         return calibration.labels
 
+    def _check_begin(self, begin: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse arrays of a model whose shared part, which is kept, has learnt something else. Raises DecoderError."""
+
     def _fit_confidence(self, outputs: NDArray[np.float32], held_out: Calibration) -> None:
         """Fit the temperature to what the network said (n_windows, n_outputs) of windows that it was not trained on."""
         raise NotImplementedError
@@ -125,7 +128,7 @@ class NetworkDecoder(Settings):
         devices.exact_arithmetic()
         shape = self._state.shape
         with devices.lost_if_gone(device):
-            self._runner = self._make_runner(device)
+            self._runner, self._joint = self._make_runner(device), None
         self.runs_on = ", ".join(filter(None, (devices.in_words(device, self.threads), self._runner.way)))
         whose = self._info.subject if self._info is not None else ""
         known = whose in shape.subjects
@@ -188,6 +191,8 @@ class NetworkDecoder(Settings):
         devices.exact_arithmetic()
         join(Ranks(run.rank, run.of), device)
         items = self._begin(calibration)
+        if run.begin is not None and run.train == "local":
+            self._check_begin(run.begin)
         shape = self._shape(calibration)
         split = chronological(calibration, self.validation, every_class=not self.TARGETS)
         if split.problem:
@@ -205,6 +210,25 @@ class NetworkDecoder(Settings):
                 lesson.train(whole, everything(calibration), epochs, "refit")
                 run.note(f"trained anew on all trials for {epochs} epochs")
                 self._state = State(shape, whole)
+        self._runner = None
+        self._settle(calibration, run)
+        self._ready()
+
+    def fit_confidence(self, calibration: Calibration, run: TrainingRun) -> None:
+        """Fit the temperature anew to the trials that training holds out, for weights that have become others since.
+
+        Raises DecoderError, DeviceLost.
+        """
+        if self._state is None:
+            raise DecoderError(f"{self._name}: neither fitted nor restored; there is nothing to be sure of")
+        self._info, self._n_classes = calibration.info, len(calibration.classes)
+        self._begin(calibration)
+        split = chronological(calibration, self.validation, every_class=not self.TARGETS)
+        if split.problem:
+            run.note(f"{split.problem}; its confidence is not calibrated")
+        if len(split.held_out):
+            device, _ = devices.find(self._forced or self.device)
+            self._calibrate(calibration.only(split.held_out), device)
         self._runner = None
         self._settle(calibration, run)
         self._ready()
@@ -268,12 +292,18 @@ class NetworkDecoder(Settings):
         """Log-probabilities (n_classes,) of each window by this decoder and ``others``, within `tolerance` of `predict`."""
         together = (self, *others)
         runners = tuple(decoder._ready() for decoder in together)
-        if self._joint is None or self._joint.runners != runners:
-            self._joint = Joint(runners)
+        # in the warm-up all that join are there; later some may have no window due, and any of them may be the first
+        made = [decoder._joint for decoder in together if decoder._joint is not None]
+        joint = next((one for one in made if set(runners) <= set(one.runners)), None)
+        if joint is None:
+            known = () if self._joint is None else self._joint.runners
+            joint = Joint((*known, *(runner for runner in runners if runner not in known)))
+            for decoder in together:
+                decoder._joint = joint
         for decoder, window in zip(together, windows, strict=True):
             decoder._check_shape(window.samples.shape)
         given = [d._ready().given(d._subject, d._bad(w.bads)) for d, w in zip(together, windows, strict=True)]
-        outputs = self._joint.ask([window.samples for window in windows], given)
+        outputs = joint.ask([window.samples for window in windows], given, runners)
         return [decoder._log_probs(said[None])[0] for decoder, said in zip(together, outputs, strict=True)]
 
     def _said(self, window: Window) -> NDArray[np.float32]:

@@ -14,8 +14,12 @@ from rtbci.errors import DecoderError, DeviceLost
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """As glibc's malloc.h numbers them."""
-GONE = ("CUDA error", "out of memory", "device-side assert", "driver shutting down", "CUBLAS_STATUS", "CUDNN_STATUS")
-"""What PyTorch's messages hold when a GPU cannot be used any more, or has no memory left."""
+GONE = (
+    "CUDA error", "CUDA driver error", "out of memory", "device-side assert", "illegal memory access",
+    "driver shutting down", "CUBLAS_STATUS", "CUDNN_STATUS",
+)  # fmt: skip
+"""What PyTorch's messages, and those of kernels that it has compiled, hold when a GPU cannot be used any more, or has no
+memory left."""
 
 
 def find(wanted: str) -> tuple[torch.device, str | None]:

@@ -16,6 +16,7 @@ from torch import nn
 from rtbci.bank.targets import Targets, directions, load, unit
 from rtbci.calibration import Calibration, Indices
 from rtbci.confidence import log_softmax, temperature
+from rtbci.errors import DecoderError
 from rtbci.types import Window
 from rtbci_deep.decoder import NetworkDecoder
 from rtbci_deep.material import Material
@@ -75,7 +76,8 @@ class Embedder(NetworkDecoder):
         self.logit_scale = self.item_scale = self.similarity_scale
         self._normalise = (self.normalise_z, self.normalise_y)
         if self.targets is None:
-            shown = directions(calibration, self.dims, self.seed)
+            # not by the seed: a network that goes on elsewhere, or in another round of several sites, keeps its directions
+            shown = directions(calibration, self.dims, 0)
             self._classes, items = shown.embeddings, calibration.labels
         else:
             shown = load(self.targets, where)
@@ -83,6 +85,14 @@ class Embedder(NetworkDecoder):
             items = shown.items(calibration, where)
         self._shown, self.space_id = shown, shown.space_id
         return items
+
+    def _check_begin(self, begin: Mapping[str, NDArray[Any]]) -> None:
+        theirs = array_to_text(begin["meta/space_id"]) if "meta/space_id" in begin else ""
+        if theirs != self.space_id:
+            raise DecoderError(
+                f'{self._name}: the model to begin from has learnt space "{theirs}", the targets are of "{self.space_id}"; '
+                "where only the input block is trained, targets of the former, or --train all, would be right"
+            )
 
     def _shape(self, calibration: Calibration) -> Shape:
         assert self._shown is not None

@@ -12,7 +12,7 @@ from torch import nn
 
 from rtbci.calibration import Calibration, Indices
 from rtbci.errors import DecoderError
-from rtbci.held_out import Split
+from rtbci.held_out import Split, kept_apart
 from rtbci.training_run import TrainingRun
 from rtbci_deep.material import Material
 from rtbci_deep.settings import Settings
@@ -22,6 +22,8 @@ from rtbci_deep.trainer import Course, Objective, Trainer
 from rtbci_deep.whole import Whole, scaling
 
 CHECKPOINTS = (".pth", ".pt", ".bin", ".safetensors")
+OF_PERSONS = "network.subjects.known"
+"""What `rtbci_deep.networks.subjects.SubjectValues` has for known persons is called so in every network that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +67,35 @@ class Lesson:
             report = load_published(_checkpoints(self.settings.pretrained), whole.network)
             report.raise_if_empty()
             self.run.note(report.as_text())
+        only_local = self.run.train == "local"
+        if only_local and not self.shape.subjects:
+            self._refuse_nobody(whole)
         if self.run.begin is not None:
-            self.run.note(take(whole, self.run.begin, all_shared=self.run.train == "local"))
+            self.run.note(take(whole, self.run.begin, all_shared=only_local))
         return whole
+
+    def _refuse_nobody(self, whole: Whole) -> None:
+        """Refuse to train an input block that is made of known persons alone where no recording says whose it is."""
+        local = [name for name, _ in whole.named_parameters() if whole.is_local(name)]
+        if local and all(name.startswith(OF_PERSONS) for name in local):
+            raise DecoderError(
+                f"{self.name}: the input block is what the network learns of each person; no recording says whose it is, "
+                "so nothing would be trained; a file called sub-NAME_…, a folder sub-NAME, or --train all would be right"
+            )
 
     def train(self, whole: Whole, split: Split, epochs: int, stage: str) -> Course:
         """Train ``whole`` on the windows of ``split``; ``stage`` is what its checkpoint is called. See `Trainer`."""
-        calibration, settings = self.calibration, self.settings
+        calibration, settings = kept_apart(self.calibration, split), self.settings
         centre, spread = scaling(calibration, split.train, settings.scale)
         whole.centre.copy_(torch.from_numpy(centre))
         whole.spread.copy_(torch.from_numpy(spread))
         whole.to(self.device)
-        material = self._material(split.train)
+        material = self._material(calibration, split.train)
         return Trainer(
             whole,
             self.objective(material, whole),
             material,
-            self._material(split.held_out) if len(split.held_out) else None,
+            self._material(calibration, split.held_out) if len(split.held_out) else None,
             settings,
             self.run,
             epochs=epochs,
@@ -89,9 +103,9 @@ class Lesson:
             only_local=self.run.train == "local",
         ).train()
 
-    def _material(self, rows: Indices) -> Material:
+    def _material(self, calibration: Calibration, rows: Indices) -> Material:
         subjects = {name: k for k, name in enumerate(self.shape.subjects)}
-        return Material(self.calibration, rows, self.settings, self.device, self.items, subjects)
+        return Material(calibration, rows, self.settings, self.device, self.items, subjects)
 
     def tell(self, course: Course, split: Split) -> None:
         """Put into the report how it went."""

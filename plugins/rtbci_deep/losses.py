@@ -53,3 +53,15 @@ def mixed(scores: Tensor, label: Tensor, other: Tensor, share: float, weight: Te
     """
     own = functional.cross_entropy(scores, label, weight)
     return own if share == 1.0 else share * own + (1.0 - share) * functional.cross_entropy(scores, other, weight)
+
+
+def of_subjects(scores: Tensor, subject: Tensor, other: Tensor, share: float) -> Tensor:
+    """As `mixed`, for ``scores`` (batch, n_subjects) of who it is; a stranger, number n_subjects, counts for nothing."""
+
+    def known(who: Tensor) -> Tensor:
+        n_subjects = scores.shape[1]
+        total = functional.cross_entropy(scores, who, ignore_index=n_subjects, reduction="sum")
+        return total / (who < n_subjects).sum().clamp_min(1)
+
+    own = known(subject)
+    return own if share == 1.0 else share * own + (1.0 - share) * known(other)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtbci_deep.losses import contrast, mean, mixed
+from rtbci_deep.losses import contrast, mean, mixed, of_subjects
 from rtbci_deep.material import Batch, Material
 
 FACTORS = (0.0, *(2.0 ** (k / 2) for k in range(-10, 1)))
@@ -47,7 +47,7 @@ class Classes:
         loss = mixed(scores, batch.label, batch.label[order], share, self.weights)
         if of_subject is None or not self.subject_share:
             return loss
-        who = mixed(of_subject, batch.subject, batch.subject[order], share, None)
+        who = of_subjects(of_subject, batch.subject, batch.subject[order], share)
         return (loss + self.subject_share * who) / 2
 
     def judge(self, network: nn.Module, material: Material) -> tuple[float, float]:

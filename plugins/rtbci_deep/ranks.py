@@ -5,12 +5,15 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from rtbci_deep.material import Ranks
+
+T = TypeVar("T")
 
 
 def join(ranks: Ranks, device: torch.device) -> None:
@@ -44,3 +47,12 @@ def agreed(numbers: Sequence[float], ranks: Ranks, device: torch.device) -> list
     dist.broadcast(tensor, src=0)
     told: list[float] = tensor.tolist()
     return told
+
+
+def told_by_first(thing: T, ranks: Ranks, device: torch.device) -> T:
+    """The first process's ``thing``, in all of them: on another machine there is no folder to find its checkpoint in."""
+    if ranks.of == 1:
+        return thing
+    box = [thing]
+    dist.broadcast_object_list(box, src=0, device=device)
+    return box[0]

@@ -44,7 +44,8 @@ class Settings:
     precision : of training on a GPU: "auto" is bfloat16 where the GPU has it, float16 otherwise; on a CPU float32.
     runtime : of predictions on a CPU: "torch", "onnx" (needs onnxruntime) or "fastest" (measured once, after training).
     acceleration : of predictions on a GPU: "eager", "cuda-graph" (a network's kernels are launched as one), "compile"
-        (torch.compile, which takes a minute to begin) or "auto": eager or a graph, whichever is faster there.
+        (torch.compile, which takes minutes to begin for the first time) or "auto": eager or a graph, whichever is faster
+        there.
     pretrained : published weights to begin from: a file (.pth, .pt, .bin, .safetensors), or a folder of them; what fits is
         told.
     """

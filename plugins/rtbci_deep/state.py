@@ -50,7 +50,8 @@ def _prefix(whole: Whole, name: str) -> str:
 def take(whole: Whole, begin: Mapping[str, NDArray[Any]], all_shared: bool) -> str:
     """Give ``whole`` what an earlier model has for it; a sentence that says what.
 
-    Of the local part only what has the same shape: another montage, or other people, get a new one.
+    Of the local part only what was learnt, where it has the same shape: another montage, or other people, get a new one. Its
+    buffers (scaling, positions of sensors) are those of the recordings that it is trained on now.
 
     Raises
     ------
@@ -58,9 +59,12 @@ def take(whole: Whole, begin: Mapping[str, NDArray[Any]], all_shared: bool) -> s
         When something of the shared part does not fit, where it must all come from there (``all_shared``), or nothing does.
     """
     own = whole.state_dict()
+    not_learnt = {name for name, _ in whole.named_buffers() if whole.is_local(name)}
     taken = {LOCAL: 0, SHARED: 0}
     anew: list[str] = []
     for name, tensor in own.items():
+        if name in not_learnt:
+            continue
         prefix = _prefix(whole, name)
         given = begin.get(prefix + name)
         if given is not None and tuple(given.shape) == tuple(tensor.shape):

@@ -19,12 +19,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from rtbci.errors import DecoderError
+from rtbci.errors import DecoderError, DeviceLost
 from rtbci.training_run import TrainingRun
 from rtbci_deep import checkpoint
 from rtbci_deep.device import lost_if_gone
 from rtbci_deep.material import Batch, Material, Ranks
-from rtbci_deep.ranks import agreed, together
+from rtbci_deep.ranks import agreed, together, told_by_first
 from rtbci_deep.settings import Settings
 from rtbci_deep.whole import Whole
 
@@ -123,6 +123,15 @@ class Trainer:
 
     def train(self) -> Course:
         """Run the epochs that are left. Raises DecoderError when the loss is no number any more, DeviceLost."""
+        try:
+            return self._train()
+        except DeviceLost as lost:
+            again = "the same command, which goes on from its checkpoint where one was kept"
+            if "out of memory" in str(lost):
+                again = f"a smaller batch (now {self.settings.batch})"
+            raise DeviceLost(f'{lost}; {again}, or device = "cpu", would be right') from lost
+
+    def _train(self) -> Course:
         with lost_if_gone(self.device):
             self._go_on()
             network = together(self.whole, self.ranks, self.device)
@@ -225,10 +234,11 @@ class Trainer:
         return f"{self.run.key}/{self.run.of}/{torch.__version__}"
 
     def _go_on(self) -> None:
-        """Become what the checkpoint says, where there is one of this training."""
+        """Become what the first process's checkpoint says, where there is one of this training."""
         if self._folder is None:
             return
-        kept = checkpoint.read(self._folder, self._key)
+        kept = checkpoint.read(self._folder, self._key) if self.ranks.rank == 0 else None
+        kept = told_by_first(kept, self.ranks, self.device)
         if kept is None:
             if (self._folder / checkpoint.NAME).exists():
                 self.run.note(

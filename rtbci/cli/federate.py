@@ -35,7 +35,10 @@ def federate() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Model file to write.")
 @click.option("--equal", is_flag=True, help="Every model counts alike; otherwise as much as it has training windows.")
 def average(given: tuple[Path, ...], out: Path, equal: bool, as_json: bool) -> None:
-    """Average the shared part of MODELs of one experiment; the rest is that of the first one."""
+    """Average the shared part of MODELs of one experiment; the rest is that of the first one.
+
+    Its confidence is that of the first one, too, though its weights are not: training from it, at a site, fits it.
+    """
     from rtbci import federation
 
     made = federation.average(given, out, equal)
@@ -45,6 +48,9 @@ def average(given: tuple[Path, ...], out: Path, equal: bool, as_json: bool) -> N
         for one in made
     ]
     decoders = {one.decoder: {"weights": list(one.weights), "arrays": one.arrays} for one in made}
+    lines.append(
+        f"note: its confidence is that of {given[0].name}; 'rtbci train --from {out.name}', at a site, fits it"
+    )
     finish({"model": str(out), "decoders": decoders}, "\n".join([*lines, f"{out} written"]), as_json)
 
 

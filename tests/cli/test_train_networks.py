@@ -10,12 +10,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mne
 import numpy as np
 import pytest
 import torch
 
-from rtbci import bundled
+from rtbci import assemble, bundled, config, training
 from rtbci import model as models
+from rtbci.confidence import temperature
+from rtbci.held_out import chronological
+from rtbci.types import Window
 from tests import live
 from tests.cli.terminal import rtbci
 
@@ -167,6 +171,17 @@ def test_beginnings_that_cannot_be_are_refused_in_one_line(tmp_path, more, says)
     assert not list(tmp_path.glob("m.rtbci*"))
 
 
+def test_an_input_block_is_not_trained_for_classes_in_another_order(tmp_path):
+    """The rest of the network, which is kept, would call each class by the other's name."""
+    train(experiment(tmp_path), tmp_path / "people.rtbci")
+    path, begin = turned(tmp_path), ("--from", tmp_path / "people.rtbci")
+    recording = ("--recording", bundled.calibration())
+    line = refused("train", path, *recording, "--out", tmp_path / "new.rtbci", *begin, "--train", "local")
+    assert "the same classes in the same order, or --train all, would be right" in line
+    assert not list(tmp_path.glob("new.rtbci*"))
+    train(path, tmp_path / "new.rtbci", *begin)  # all of it may learn other names
+
+
 def test_other_decoders_do_not_begin_from_a_model(tmp_path):
     train(experiment(tmp_path), tmp_path / "net.rtbci")
     other = tmp_path / "other"
@@ -199,6 +214,34 @@ def test_sites_train_one_network_without_sharing_recordings(tmp_path):
     ]  # fmt: skip
 
 
+def test_the_confidence_of_a_federated_network_is_its_own(tmp_path):
+    """Its weights are the mean of those that two sites have trained; so is not its temperature."""
+    raw = mne.io.read_raw_edf(bundled.calibration(), verbose="error")
+    half = raw.times[-1] / 2
+    sites = {"A": raw.copy().crop(0.0, half), "B": raw.copy().crop(half)}
+    for name, part in sites.items():
+        part.save(tmp_path / f"{name}_raw.fif", verbose="error")
+    path = experiment(tmp_path, extra="learning_rate = 0.01")
+    where = [word for name in sites for word in ("--site", f"{name}={tmp_path / f'{name}_raw.fif'}")]
+    said = done("federate", "rounds", path, *where, "--rounds", 2, "--out", tmp_path / "shared.rtbci")
+    loaded = config.load(path)
+    chosen = loaded.decoder("net")
+    for name, made in said["sites"].items():
+        data = training.gather(loaded, chosen, [tmp_path / f"{name}_raw.fif"]).data
+        decoder = assemble.make_decoder(loaded, chosen)
+        decoder.restore(arrays(Path(made)))
+        decoder.prepare(data.info, data.n_samples, 2)
+        held = data.only(chronological(data, 0.2, every_class=True).held_out)
+        outputs = [decoder._said(Window(held.cut([k])[0], 0, 0, 0.0, 0.0)) for k in range(len(held))]
+        wanted = temperature(np.array(outputs, np.float64), held.labels, held.trial)
+        assert arrays(Path(made))["meta/temperature"] == pytest.approx(wanted, rel=1e-3)
+    shared, own = arrays(tmp_path / "shared.rtbci"), arrays(Path(said["sites"]["A"]))
+    assert shared["meta/temperature"] == own["meta/temperature"]
+    entry = models.read_manifest(tmp_path / "shared.rtbci")["net"]
+    assert entry["args"]["epochs"] == 2 and entry["args"].get("patience") == 0  # as the experiment has it
+    assert [one["name"] for one in entry["trained_on"]] == ["A_raw.fif"]
+
+
 def test_models_are_averaged_by_their_windows(tmp_path):
     for name, seed in (("a", 0), ("b", 1)):
         folder = tmp_path / name
@@ -219,21 +262,51 @@ def test_models_are_averaged_by_their_windows(tmp_path):
             assert mean[name].tobytes() == a[name].tobytes()
 
 
+def other(tmp_path: Path, name: str, old: str, new: str) -> Path:
+    """The experiment with ``new`` in place of ``old``, in a folder of its own."""
+    folder = tmp_path / name
+    folder.mkdir()
+    path = experiment(folder)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def turned(tmp_path: Path) -> Path:
+    """The experiment with its two classes in the other order: the same shapes, and each output means the other class."""
+    return other(tmp_path, "turned", 'fists = ["T1"]\nfeet = ["T2"]', 'feet = ["T2"]\nfists = ["T1"]')
+
+
 def test_models_that_do_not_belong_together_are_not_averaged(tmp_path):
     train(experiment(tmp_path), tmp_path / "a.rtbci")
-    folder = tmp_path / "wide"
-    folder.mkdir()
-    wide = experiment(folder)
-    wide.write_text(wide.read_text().replace("n_filters_spat = 8", "n_filters_spat = 9"))
-    train(wide, tmp_path / "b.rtbci")
+    train(other(tmp_path, "wide", "n_filters_spat = 8", "n_filters_spat = 9"), tmp_path / "b.rtbci")
+    train(turned(tmp_path), tmp_path / "c.rtbci")
     for given, says in (
         (("a.rtbci",), "1 model to average; two or more"),
         (("a.rtbci", "b.rtbci"), "the same network, window and classes would be right"),
+        (("a.rtbci", "c.rtbci"), 'c.rtbci: classes of decoder "net" is feet, fists, in '),
         (("a.rtbci", "none.rtbci"), "there is no such file"),
     ):
         line = refused("federate", "models", *(tmp_path / name for name in given), "--out", tmp_path / "m.rtbci")
         assert says in line
         assert not (tmp_path / "m.rtbci").exists()
+
+
+def test_sites_do_not_write_over_what_they_learn_from(tmp_path):
+    path = experiment(tmp_path)
+    text, sites = path.read_text(), [word for name in "AB" for word in ("--site", f"{name}={bundled.calibration()}")]
+    line = refused("federate", "rounds", path, *sites, "--rounds", 1, "--out", path)
+    assert "is what the model is made from, and would be lost" in line
+    assert path.read_text() == text
+
+
+def test_decoders_without_a_shared_part_are_not_federated(tmp_path):
+    path = live.experiment(tmp_path, "s", "mdm")
+    sites = [word for name in "AB" for word in ("--site", f"{name}={bundled.calibration()}")]
+    line = refused("federate", "rounds", path, *sites, "--out", tmp_path / "m.rtbci")
+    assert 'use = "mdm": is no network' in line
+    assert not list(tmp_path.glob("m*.rtbci"))
 
 
 def test_progress_shows_loss_and_metric_on_a_terminal(tmp_path):

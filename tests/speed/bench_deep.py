@@ -1,9 +1,13 @@
 """From a window to log-probabilities: networks as they are trained, fused, with onnxruntime, in batches, and on a GPU.
 
-Run ``OMP_NUM_THREADS=1 python tests/speed/bench_deep.py [--json] [--calls 300] [network ...]``. One thread of the CPU; all
-variants of a network are asked in turns, so that whatever else the machine does hits all of them alike. Weights are random:
-time does not depend on them. Windows lie one behind the other in a stream, but for "chunks kept", where each begins with
-the last chunk of the one before it.
+Run ``OMP_NUM_THREADS=1 python tests/speed/bench_deep.py [--json] [--calls 300] [--compiled] [network ...]``. One thread of
+the CPU; all variants of a network are asked in turns, so that whatever else the machine does hits all of them alike. Weights
+are random: time does not depend on them. Windows lie one behind the other in a stream, but for "chunks kept", where each
+begins with the last chunk of the one before it. "Begins" is how many seconds a variant takes until it has decided a first
+window and a first batch.
+
+``--compiled``: the fused network by torch.compile too, whole (``fullgraph``), in its default mode. On a CPU nothing but this
+benchmark does that; it shows whether ``acceleration = "compile"`` can take a network, not what it gains on a GPU.
 """
 
 from __future__ import annotations
@@ -31,13 +35,17 @@ from rtbci_deep.embedders import Atm, Embedder, MegConvolution, Nice
 from rtbci_deep.inference.chunks import ChunkRunner
 from rtbci_deep.inference.fused import fuse
 from rtbci_deep.inference.onnx_runner import FOR_EXPORT, export, is_there
+from rtbci_deep.inference.runner import Runner
 from rtbci_deep.inference.runtimes import Chosen, fingerprint
+from rtbci_deep.inference.steps import CpuStep
 from rtbci_deep.shape import Shape, text_to_array
 from rtbci_deep.state import State
 from rtbci_deep.whole import Whole
 
 WAYS = ("eager", "cuda-graph", "compile")
 WARM_UP, BATCH, BATCHES, PICTURES = 30, 64, 5, 200
+CLOCKS = [time.perf_counter]
+"""The last one counts; ``--processor-time`` adds the thread's own, on a CPU that others keep busy."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ CASES = {
 class Row:
     """What was measured of one variant of one network: milliseconds of a window, windows a second in batches of 64.
 
-    ``difference`` is the largest one of log-probabilities from those of the first variant, for the same windows.
+    ``difference`` is the largest one of log-probabilities from those of the first variant, for the same windows;
+    ``begins_s`` how many seconds it took until the first window and the first batch were decided.
     """
 
     network: str
@@ -82,6 +91,7 @@ class Row:
     per_second: float = float("nan")
     difference: float = float("nan")
     memory_mb: float = float("nan")
+    begins_s: float = float("nan")
     said: list[np.ndarray] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
@@ -121,11 +131,26 @@ class AsTrainedChunks(AsTrained, ChunkRunner):
     """The same for a decoder that wants to be asked about chunks."""
 
 
+class Compiled(Runner):
+    """A runner whose functions are compiled, each of them whole; what cannot be is an error."""
+
+    def _step_of(self, module, shape):
+        return CpuStep(torch.compile(module, fullgraph=True, dynamic=False), shape, self.threads)
+
+
+class CompiledChunks(Compiled, ChunkRunner):
+    """The same for chunks: encoder and head."""
+
+
+RUNNERS = {"as trained": (AsTrained, AsTrainedChunks), "compiled": (Compiled, CompiledChunks)}
+"""Of variants that no decoder has by itself: for windows, and for windows in chunks."""
+
+
 def decoder_of(case: Case, arrays: dict, variant: str, exported: bytes | None, **more) -> NetworkDecoder:
     """A decoder with the weights of ``arrays``, as ``variant`` says."""
     decoder = case.make(**more)
-    if variant == "as trained":  # only this one: the class stays as it is
-        decoder.RUNNER = AsTrainedChunks if isinstance(decoder, ConformerChunks) else AsTrained
+    if variant in RUNNERS:  # only this one: the class stays as it is
+        decoder.RUNNER = RUNNERS[variant][isinstance(decoder, ConformerChunks)]
     chosen = Chosen() if exported is None else Chosen("onnx", np.frombuffer(exported, np.uint8), fingerprint(arrays))
     decoder.restore({**arrays, **chosen.arrays()})
     decoder.prepare(info_of(case), case.n_times, 4)
@@ -176,31 +201,36 @@ def exported_of(case: Case, arrays: dict) -> bytes | None:
 class Asked:
     """A decoder that is asked about window after window of a stream."""
 
-    def __init__(self, decoder: NetworkDecoder, case: Case, hop: int) -> None:
-        self.decoder, self.case, self.hop = decoder, case, hop
+    def __init__(self, make: Callable[[], NetworkDecoder], case: Case, hop: int) -> None:
+        self.case, self.hop = case, hop
         n = case.n_times + 64 * hop
         self.stream = np.random.default_rng(3).standard_normal((n, case.n_chans)).astype(np.float32)
         self.staging = np.zeros((case.n_times, case.n_chans), np.float32)
         self.view = self.staging.T
         self.view.flags.writeable = False
+        began = time.perf_counter()
+        self.decoder = make()
         self.seconds: list[float] = []
+        self.ask(0)
+        self.per_second()
+        self.begins, self.seconds = time.perf_counter() - began, []
 
     def ask(self, k: int) -> np.ndarray:
         start = k % 64 * self.hop
         self.staging[:] = self.stream[start : start + self.case.n_times]
         first = k * self.hop  # a stream does not begin again, so no chunk is found by accident
         window = Window(self.view, first, first + self.case.n_times - 1, 0.0, 0.0, fresh=self.hop)
-        began = time.perf_counter()
+        began = CLOCKS[-1]()
         said = self.decoder.predict(window)
-        self.seconds.append(time.perf_counter() - began)
+        self.seconds.append(CLOCKS[-1]() - began)
         return said
 
     def per_second(self) -> float:
         starts = np.arange(BATCH, dtype=np.int64) * self.hop
         windows = np.stack([self.stream[s : s + self.case.n_times].T for s in starts])
-        began = time.perf_counter()
+        began = CLOCKS[-1]()
         self.decoder.predict_many(windows, starts)
-        return BATCH / (time.perf_counter() - began)
+        return BATCH / (CLOCKS[-1]() - began)
 
 
 def measured(name: str, case: Case, variants: dict[str, Asked], calls: int) -> list[Row]:
@@ -214,6 +244,7 @@ def measured(name: str, case: Case, variants: dict[str, Asked], calls: int) -> l
     first = next(iter(variants))
     for variant, asked in variants.items():
         milliseconds = 1e3 * np.array(asked.seconds[WARM_UP:])
+        rows[variant].begins_s = asked.begins
         rows[variant].p50_ms, rows[variant].p99_ms = (float(np.percentile(milliseconds, q)) for q in (50, 99))
         if asked.hop == variants[first].hop:
             rows[variant].difference = float(np.abs(np.array(rows[variant].said) - np.array(rows[first].said)).max())
@@ -226,22 +257,25 @@ def measured(name: str, case: Case, variants: dict[str, Asked], calls: int) -> l
     return list(rows.values())
 
 
-def on_cpu(name: str, case: Case, calls: int) -> list[Row]:
+def on_cpu(name: str, case: Case, calls: int, compiled: bool) -> list[Row]:
     arrays, hop = arrays_of(case), case.n_times
     exported = exported_of(case, arrays)
+
+    def of(variant: str, **more) -> Callable[[], NetworkDecoder]:
+        return partial(decoder_of, case, arrays, variant, exported if "runtime" in more else None, device="cpu", **more)
+
     variants = {
-        "as trained": Asked(decoder_of(case, arrays, "as trained", None, device="cpu"), case, hop),
-        "fused": Asked(decoder_of(case, arrays, "fused", None, device="cpu"), case, hop),
+        "as trained": Asked(of("as trained"), case, hop),
+        "fused": Asked(of("fused"), case, hop),
     }
+    if compiled:
+        variants["fused, compiled"] = Asked(of("compiled"), case, hop)
     if exported is not None:
-        onnx = decoder_of(case, arrays, "onnxruntime", exported, device="cpu", runtime="onnx")
-        variants["onnxruntime"] = Asked(onnx, case, hop)
+        variants["onnxruntime"] = Asked(of("onnxruntime", runtime="onnx"), case, hop)
     if case.make is ConformerChunks:
-        again = decoder_of(case, arrays, "fused", None, device="cpu")
-        variants["fused, chunks kept"] = Asked(again, case, hop // 2)
+        variants["fused, chunks kept"] = Asked(of("fused"), case, hop // 2)
         if exported is not None:
-            onnx = decoder_of(case, arrays, "onnxruntime", exported, device="cpu", runtime="onnx")
-            variants["onnxruntime, chunks kept"] = Asked(onnx, case, hop // 2)
+            variants["onnxruntime, chunks kept"] = Asked(of("onnxruntime", runtime="onnx"), case, hop // 2)
     return measured(name, case, variants, calls)
 
 
@@ -251,9 +285,8 @@ def on_gpu(name: str, case: Case, calls: int, ways: list[str]) -> list[Row]:
     for way in ways:
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
-        decoder = decoder_of(case, arrays, way, None, device="cuda", acceleration=way)
-        variants[f"GPU, {way}"] = asked = Asked(decoder, case, case.n_times)
-        asked.per_second()
+        make = partial(decoder_of, case, arrays, way, None, device="cuda", acceleration=way)
+        variants[f"GPU, {way}"] = Asked(make, case, case.n_times)
         memory[f"GPU, {way}"] = (torch.cuda.memory_allocated() - before) / 1e6
     rows = measured(name, case, variants, calls)
     for row in rows:
@@ -292,34 +325,51 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--calls", type=int, default=300, help="windows of each variant")
     parser.add_argument("--only-gpu", action="store_true", help="leave the CPU out")
+    parser.add_argument("--compiled", action="store_true", help="on the CPU compiled, too")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="of the one thread, where the machine is busy (CPU)"
+    )
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="of running on a GPU")
     parser.add_argument("--joined", action="store_true", help="two decoders in one batch, too")
     options = parser.parse_args()
+    if options.processor_time:
+        CLOCKS.append(time.thread_time)
     torch.set_num_threads(1)
     devices.keep_memory()
+    load = os.getloadavg()[0]
+    about = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__, "load": round(load, 1)}
+    about["clock"] = CLOCKS[-1].__name__
+    if not options.json:
+        print(
+            f"{about}; windows to log-probabilities, one thread; ms p50 (p99), windows a second in batches of {BATCH}\n"
+        )
+        print("| network | window | variant | ms | windows/s | largest difference | MB | begins, s | reference, ms |")
+        print("|---|---|---|---|---|---|---|---|---|", flush=True)
     rows: list[Row] = []
     for name, case in CASES.items():
         if options.networks and name not in options.networks:
             continue
+        found: list[Row] = []
         if not options.only_gpu:
-            rows += on_cpu(name, case, options.calls)
+            found += on_cpu(name, case, options.calls, options.compiled)
         if torch.cuda.is_available():
-            rows += on_gpu(name, case, options.calls, options.ways)
+            found += on_gpu(name, case, options.calls, options.ways)
         if options.joined:
-            rows += together(name, case, options.calls)
-    about = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__, "calls": options.calls}
+            found += together(name, case, options.calls)
+        rows += found
+        if not options.json:  # at once: a lease may end before the last network
+            print("\n".join(map(_in_words, found)), flush=True)
     if options.json:
-        print(json.dumps({**about, "rows": [row.as_json() for row in rows]}))
-        return
-    print(f"{about}; windows to log-probabilities, one thread; ms p50 (p99), windows a second in batches of {BATCH}\n")
-    print("| network | window | variant | ms | windows/s | largest difference | MB | reference, ms |")
-    print("|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        case = CASES[row.network]
-        print(
-            f"| {row.network} | {case.n_chans} x {case.n_times} | {row.variant} | {row.p50_ms:.2f} ({row.p99_ms:.2f}) "
-            f"| {_number(row.per_second)} | {_number(row.difference, '.0e')} | {_number(row.memory_mb)} | {case.published} |"
-        )
+        print(json.dumps({**about, "calls": options.calls, "rows": [row.as_json() for row in rows]}))
+
+
+def _in_words(row: Row) -> str:
+    case = CASES[row.network]
+    return (
+        f"| {row.network} | {case.n_chans} x {case.n_times} | {row.variant} | {row.p50_ms:.2f} ({row.p99_ms:.2f}) "
+        f"| {_number(row.per_second)} | {_number(row.difference, '.0e')} | {_number(row.memory_mb)} "
+        f"| {_number(row.begins_s, '.2f')} | {case.published} |"
+    )
 
 
 def _number(value: float, form: str = ".0f") -> str:

@@ -54,6 +54,7 @@ class Joint:
         alike = not first.given(0, None) and all(_same_weights(first.fused, other.fused) for other in others)
         self.stacked = not alike
         module = Stack([runner.fused for runner in runners]) if self.stacked else first.fused
+        self._newest = [runner.given(0, None) for runner in self.runners]
         self._given: tuple[tuple[Given, ...], Given] | None = None
         with lost_if_gone(self.device):
             self._step = self._step_of(module, first)
@@ -64,12 +65,21 @@ class Joint:
             return CpuStep(module, first.shape, first.threads, block=n)
         return GpuStep(module, first.shape, Cuda(self.device), first.acceleration, sizes=(n,))
 
-    def ask(self, windows: Sequence[Array], given: Sequence[Given]) -> list[Array]:
-        """The main output (n_outputs,) of each runner for its window (n_chans, n_times), and what is ``given`` of it."""
+    def ask(
+        self, windows: Sequence[Array], given: Sequence[Given], runners: Sequence[Runner] | None = None
+    ) -> list[Array]:
+        """The main output (n_outputs,) of each runner for its window (n_chans, n_times), and what is ``given`` of it.
+
+        Where only some of the `runners` have a window they are named; the rows of the others hold what was there before.
+        """
+        places = [self.runners.index(one) for one in runners] if runners is not None else list(range(len(self.runners)))
         with lost_if_gone(self.device):
-            for row, window in zip(self._step.rows, windows, strict=True):
-                row[:] = window.T
-            return list(self._step(len(windows), self._together(tuple(given))))
+            for place, window in zip(places, windows, strict=True):
+                self._step.rows[place] = window.T
+            for place, one in zip(places, given, strict=True):
+                self._newest[place] = one
+            said = self._step(len(self.runners), self._together(tuple(self._newest)))
+            return [said[place] for place in places]
 
     def _together(self, given: tuple[Given, ...]) -> Given:
         if not self.stacked:

@@ -11,6 +11,7 @@ from rtbci.errors import DecoderError
 from rtbci.interfaces import Decoder, Embeds, Joins, KnowsStream, Learns, PredictsMany, Saves
 from rtbci.testing import check_decoder
 from rtbci.types import Channel, StreamInfo, Window
+from rtbci_deep import decoder as decoder_module
 from rtbci_deep.classifiers import ConformerChunks, EegNet, Fnn, Shallow, SimpleConv1d
 from rtbci_deep.embedders import Atm, Embedder, MegConvolution, Nice
 
@@ -120,6 +121,33 @@ def test_decoders_of_a_kind_share_batches_where_they_are_told_to(make):
     moved = restored(joining, others[0])
     together = first.predict_joined([moved], [window(x[0]), window(x[1])])
     np.testing.assert_allclose(together[1], others[0].predict(window(x[1])), rtol=0, atol=TOLERANCE / 100)
+
+
+def test_a_shared_batch_is_made_once_whoever_has_a_window_due(monkeypatch):
+    """Of decoders with other hops some have none at most moments; on a GPU a batch that is made anew captures a graph."""
+
+    class Joining(EegNet):
+        JOINS_ON_CPU = True
+
+    made: list[int] = []
+    usual = decoder_module.Joint
+    monkeypatch.setattr(decoder_module, "Joint", lambda runners: made.append(len(runners)) or usual(runners))
+    (first, *others), x = [fitted(Joining, seed) for seed in (0, 1, 2, 3)], noise(4, 7)
+    windows = [window(samples, k) for k, samples in enumerate(x)]
+    alone = [decoder.predict(one) for decoder, one in zip((first, *others), windows, strict=True)]
+    for some in ((0, 1, 2), (1,), (0,), (2, 0), (0, 1, 2)):
+        together = first.predict_joined([others[k] for k in some], [windows[0], *(windows[1 + k] for k in some)])
+        wanted = [alone[0], *(alone[1 + k] for k in some)]
+        np.testing.assert_allclose(together, wanted, rtol=0, atol=TOLERANCE / 100)
+    for some in ((1,), (2,), (2, 1)):  # where the first one has none, another one asks
+        together = others[0].predict_joined([others[k] for k in some], [windows[1], *(windows[1 + k] for k in some)])
+        wanted = [alone[1], *(alone[1 + k] for k in some)]
+        np.testing.assert_allclose(together, wanted, rtol=0, atol=TOLERANCE / 100)
+    assert made == [4]
+    first.prepare(INFO, N_TIMES, 2)  # on its device anew: nothing old is asked
+    together = first.predict_joined([others[0]], windows[:2])
+    np.testing.assert_allclose(together, alone[:2], rtol=0, atol=TOLERANCE / 100)
+    assert made == [4, 2]
 
 
 @pytest.mark.parametrize("name", ["eegnet", "conformer-chunks of 2", "meg-conv"])

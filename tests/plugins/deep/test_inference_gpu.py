@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from rtbci.errors import DecoderError, DeviceLost
+from rtbci_deep.device import lost_if_gone
 from rtbci_deep.inference.chunks import ChunkRunner
 from rtbci_deep.inference.cuda import GPU_BLOCK, ROUNDS, GpuStep, Host
 from rtbci_deep.inference.fused import fuse
@@ -150,6 +151,17 @@ def test_a_compiled_module_is_asked_in_place_of_the_network(monkeypatch):
     assert (step.way, host.captured) == ("compiled", 0)
 
 
+@pytest.mark.parametrize("kind", list(SMALL))
+def test_every_network_is_compiled_whole(kind):
+    """Without a break in the graph, and no shape is left open; what makes code of it (here: nothing) is not looked at."""
+    form, (n_times, _) = fuse(whole(kind), SMALL[kind][0]), SMALL[kind]
+    given, rows = form.given(1, None), torch.from_numpy(windows(3, whole(kind), n_times).transpose(0, 2, 1).copy())
+    compiled = torch.compile(form, backend="eager", fullgraph=True, dynamic=False)
+    with torch.inference_mode():
+        for n in (1, 3):
+            assert far(compiled(rows[:n], *given).numpy(), form(rows[:n], *given).numpy()) < 1e-6
+
+
 def test_larger_batches_than_there_is_room_for_are_cut_up():
     step, plain, rows, host = pair(EEGNet, "eager", sizes=(3,))
     assert far(in_blocks(step, rows[:8]), in_blocks(plain, rows[:8])) < 1e-5
@@ -164,6 +176,23 @@ def test_medians_are_taken_in_turns_after_a_warm_up():
     assert found == {"a": 1, "b": 2}
     assert "".join(asked) == "ab" * (2 + 3)
     assert in_words(0.00027) == "0.27 ms"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: unspecified launch failure",
+        "CUDA driver error: device not ready",
+        "Triton Error [CUDA]: an illegal memory access was encountered",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+    ],
+)
+def test_what_pytorch_says_of_a_gpu_that_is_gone_is_a_lost_device(message):
+    with pytest.raises(DeviceLost, match="cuda:0 is gone"), lost_if_gone(torch.device("cuda", 0)):
+        raise RuntimeError(message)
+    with pytest.raises(RuntimeError) as raised, lost_if_gone(torch.device("cuda", 0)):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")  # a mistake of ours is none
+    assert not isinstance(raised.value, DeviceLost)
 
 
 class Bare(nn.Module):

@@ -59,6 +59,19 @@ def test_each_has_its_own_person_and_bad_channels(seeds):
         assert far(np.array(joint.ask(list(x), given)), alone) < 1e-5
 
 
+@pytest.mark.parametrize("seeds", [(0, 0, 0), (0, 1, 2)])
+@pytest.mark.parametrize("kind", [EEGNet, MegConv])
+def test_those_that_have_no_window_at_a_moment_change_nothing(kind, seeds):
+    runners = [runner(kind, seed) for seed in seeds]
+    x = windows(3, whole(kind), SMALL[kind][0])
+    alone = np.array([one.one(samples, 1, None) for one, samples in zip(runners, x, strict=True)])
+    joint = Joint(runners)
+    for some in ((0, 1, 2), (0, 2), (1,), (2, 0), (0, 1, 2)):
+        who = [runners[k] for k in some]
+        said = joint.ask([x[k] for k in some], [one.given(1, None) for one in who], who)
+        assert far(np.array(said), alone[list(some)]) < 1e-5
+
+
 def test_alike_are_networks_of_one_form_and_size():
     one = runner(EEGNet)
     assert are_alike(one, runner(EEGNet, seed=1))

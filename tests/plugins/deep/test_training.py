@@ -8,7 +8,7 @@ import torch
 
 from rtbci.calibration import Calibration
 from rtbci.confidence import log_softmax, temperature
-from rtbci.errors import DecoderError
+from rtbci.errors import DecoderError, DeviceLost
 from rtbci.held_out import chronological
 from rtbci.training_run import TrainingRun
 from rtbci.types import Window
@@ -75,6 +75,26 @@ def test_a_loss_that_explodes_is_told_with_what_would_help(monkeypatch):
         DecoderError, match=r"the loss is inf after epoch 1; a lower learning_rate \(now 0.001\) or clip"
     ):
         learnt(EegNet(epochs=3), simulated.calibration(10))
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            r"a smaller batch \(now 64\), or device",
+        ),
+        (DeviceLost("cuda:0 is gone (CUDA error: unspecified launch failure)"), "goes on from its checkpoint"),
+    ],
+)
+def test_a_gpu_that_is_full_or_gone_in_training_is_told_with_what_would_help(monkeypatch, error, says):
+    def loss(self, network, batch):
+        raise error
+
+    monkeypatch.setattr(Classes, "loss", loss)
+    with pytest.raises(DeviceLost, match=says) as lost:
+        learnt(EegNet(epochs=3), simulated.calibration(10))
+    assert "\n" not in str(lost.value)
 
 
 # ---------------------------------------------------------------------- the held-out block
