@@ -43,6 +43,7 @@ class Acquisition(threading.Thread):
     problem : what keeps it from reading, a sentence, or None.
     lost_samples : samples that the nominal rate would have put into the gaps.
     not_finite : samples with at least one channel that was NaN or infinite.
+    marker_problem : why markers wait to be told to recorder and workers, a sentence, or None.
     """
 
     def __init__(self, source: Source, info: StreamInfo, ring: Ring, run: RunFolder, lost_after: float) -> None:
@@ -56,6 +57,8 @@ class Acquisition(threading.Thread):
         self._stop_event = threading.Event()
         self._marker_file: IO[bytes] = run.markers.open("ab", buffering=0)
         self._marker_lock = threading.Lock()
+        self._unwritten = bytearray()
+        self.marker_problem: str | None = None
         self._newest_markers: deque[Marker] = deque(maxlen=NEWEST_MARKERS)
         self.state = "starting"
         self.problem: str | None = None
@@ -85,6 +88,7 @@ class Acquisition(threading.Thread):
             self.state = "ended"
             self._ring.set_word(CLOSED, 1)
             with self._marker_lock:
+                self._write_markers()
                 self._marker_file.close()
 
     def _read_until_stopped(self) -> None:
@@ -171,9 +175,26 @@ class Acquisition(threading.Thread):
         line = json.dumps(marker_to_json(marker)).encode() + b"\n"
         with self._marker_lock:
             if not self._marker_file.closed:
-                self._marker_file.write(line)
+                self._unwritten += line
                 self.n_markers += 1
                 self._newest_markers.append(marker)
+                self._write_markers()
+
+    def _write_markers(self) -> None:
+        """Write what is not written yet; what a full disk does not take waits, and samples go on. Needs the lock."""
+        try:
+            while self._unwritten:
+                n = self._marker_file.write(self._unwritten)
+                del self._unwritten[:n]
+        except OSError as error:
+            if self.marker_problem is None:
+                log.error("markers cannot be written: %s", error.strerror)
+            waiting, name = self._unwritten.count(b"\n"), self._marker_file.name
+            self.marker_problem = f"{waiting} markers wait: {name} cannot be written ({error.strerror})"
+            return
+        if self.marker_problem is not None:
+            log.info("markers could be written again; none is missing")
+            self.marker_problem = None
 
     def newest_markers(self) -> tuple[Marker, ...]:
         """The last `NEWEST_MARKERS`, in order of arrival; safe from any thread."""
@@ -183,3 +204,6 @@ class Acquisition(threading.Thread):
     def _take_markers(self) -> None:
         for marker in self._source.markers():
             self.add_marker(marker)
+        if self._unwritten:
+            with self._marker_lock:
+                self._write_markers()

@@ -1,23 +1,30 @@
 """What people say while a session runs: notes, channels that are bad, who is in charge, what the window is to show.
 
 Notes, bads and switches go to the session folder line by line, each of them on the disk before the answer; what a full disk
-does not take is kept in memory, written as soon as there is room, and stands in the report. Nothing here changes a sample
-or a decision.
+does not take is kept in memory, written as soon as there is room (`Annotations.catch_up`), and stands in the report. Nothing
+here changes a sample or a decision.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
 
 from rtbci.charge import Switch
+from rtbci.recording.growing_file import append_whole
 from rtbci.recording.session_folder import SessionFolder, now_iso
 
 log = logging.getLogger("rtbci.session")
+
+_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+"""Ends of lines to `str.splitlines`, but not to JSON, which lets them stand: written as escapes, a line stays one line."""
+
+
+def _line_of(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False).translate(_ENDS) + "\n"
 
 
 class _Lines:
@@ -31,23 +38,26 @@ class _Lines:
     def add(self, line: dict[str, Any]) -> str | None:
         """Add ``line``, after those that could not be written before; what kept it from the disk, or None."""
         self.kept.append(line)
-        text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in self.kept[self._written :])
+        if (why := self._write()) is None:
+            return None
+        log.error("%s cannot be written: %s; kept in memory: %s", self.path, why, _line_of(line).strip())
+        return (
+            f"{self.path.name} could not be written ({why}); it is kept in memory, will be written as soon "
+            "as that is possible, and stands in the report"
+        )
+
+    def catch_up(self) -> None:
+        """Try again to write what could not be written."""
+        if self._written < len(self.kept) and self._write() is None:
+            log.info("%s could be written again; nothing of it is missing", self.path)
+
+    def _write(self) -> str | None:
+        """Write all that is not on the disk yet; what kept it from there, or None."""
+        text = "".join(_line_of(one) for one in self.kept[self._written :])
         try:
-            size = self.path.stat().st_size if self.path.exists() else 0
-            with self.path.open("ab") as file:
-                try:
-                    file.write(text.encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-                except OSError:
-                    file.truncate(size)  # half a line would spoil the next one
-                    raise
+            append_whole(self.path, text.encode(errors="replace"))
         except OSError as error:
-            log.error("%s cannot be written: %s; kept in memory: %s", self.path, error.strerror, text.strip())
-            return (
-                f"{self.path.name} could not be written ({error.strerror}); it is kept in memory, will be written as soon "
-                "as that is possible, and stands in the report"
-            )
+            return error.strerror or str(error)
         self._written = len(self.kept)
         return None
 
@@ -92,6 +102,12 @@ class Annotations:
         """Keep that another decoder is in charge from ``sample`` on, an absolute index."""
         with self._lock:
             self._switches.add({**switch.as_json(), "sample": sample})
+
+    def catch_up(self) -> None:
+        """Write what a full disk did not take, if there is room for it by now; the session asks once a second."""
+        with self._lock:
+            for lines in (self._notes, self._bads, self._switches):
+                lines.catch_up()
 
     def as_json(self) -> dict[str, Any]:
         """What stands in the report."""

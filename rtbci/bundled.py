@@ -38,6 +38,8 @@ NEVER_CALIBRATED = 5
 VIEWER_SUBJECT = 11
 VIEWER_SNR = 1.0
 """Chosen so that the right picture of 200 comes first at about every second presentation; no person is read like that."""
+DEMO_TIMEOUT = 60.0
+"""Seconds in which the simulated person must have begun to stream: on a busy machine a process takes 20 to start."""
 
 
 def folder(name: str = FISTS_OR_FEET) -> Path:
@@ -124,6 +126,7 @@ def write_demo_experiment(where: Path, stream: str, name: str = FISTS_OR_FEET) -
 
     document = tomlkit.parse(experiment(name).read_text(encoding="utf-8"))
     document["source"]["name"] = stream
+    document["source"]["timeout"] = DEMO_TIMEOUT
     document["markers"] = {"streams": [f"{stream} markers"]}  # not those of a demo on the next screen
     if "bank" in document:
         bank = str(experiment(name).parent / str(document["bank"]["path"]))

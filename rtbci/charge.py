@@ -8,11 +8,13 @@ for the boundary of a trial, so that no trial is answered half by one decoder an
               ask(in charge) ▼  └─ask(a third)
                            settled
 
-There is no clock and no file here: the session says what time it is and whether a trial runs (`trial_runs`).
+There is no clock and no file here: the session says what time it is and whether a trial runs (`trial_runs`). Wishes come
+from the threads that answer commands, `update` from the session's main loop: a lock keeps each of them whole.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +62,7 @@ class Charge:
         self.next: str | None = None
         self.asked: float | None = None
         self.switches: list[Switch] = []
+        self._turn = threading.Lock()
 
     def _known(self, name: str) -> str:
         if name not in self.names:
@@ -69,25 +72,28 @@ class Charge:
 
     def ask(self, name: str) -> None:
         """Wish for ``name``, in place of an older wish, whose waiting it inherits; the one in charge withdraws it."""
-        wanted = None if self._known(name) == self.decoder else name
-        if wanted is None or self.next is None:
-            self.asked = None
-        self.next = wanted
+        self._known(name)
+        with self._turn:
+            wanted = None if name == self.decoder else name
+            if wanted is None or self.next is None:
+                self.asked = None
+            self.next = wanted
 
     def update(self, now: float, running: bool) -> bool:
         """Switch if somebody waits and no trial is ``running``; say whether it happened.
 
         Called as often as the session looks around: a switch is that late at most.
         """
-        if self.next is None:
-            return False
-        if self.asked is None:
-            self.asked = now
-        if running:
-            return False
-        self.switches.append(Switch(now, self.decoder, self.next))
-        self.decoder, self.next, self.asked = self.next, None, None
-        return True
+        with self._turn:
+            if self.next is None:
+                return False
+            if self.asked is None:
+                self.asked = now
+            if running:
+                return False
+            self.switches.append(Switch(now, self.decoder, self.next))
+            self.decoder, self.next, self.asked = self.next, None, None
+            return True
 
 
 def trial_runs(now: float, marker_times: Iterable[float], stop: float, asked: float | None = None) -> bool:

@@ -8,22 +8,24 @@ nobody hears. docs/remote-control.md shows them all.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from rtbci.annotations import Annotations
-from rtbci.commands import VIEWS, check, check_text, described, one_of, recording_name
+from rtbci.commands import VIEWS, check, checked_text, described, one_of, recording_name
 from rtbci.errors import ConfigError, RecordingError
 from rtbci.runfolder import marker_to_json
 from rtbci.status import Watched
+from rtbci.supervision import WorkerProcess
 from rtbci.types import Marker
 
 log = logging.getLogger("rtbci.session")
 
 BACK_SECONDS, AHEAD_SECONDS = 60.0, 10.0
 """How far from now a marker may lie that brings its own time: further away, its clock is another one than the source's."""
+IN_TURN = ("record", "decode", "restart")
+"""Commands that wait for each other; all others wait for nobody's disk: a marker that did would come late."""
 Reply = dict[str, Any]
 
 
@@ -41,11 +43,12 @@ class Commanded(Watched, Protocol):
 
 
 class Commanding:
-    """Answers commands for one session, from any thread, one at a time."""
+    """Answers commands for one session, from any thread."""
 
     def __init__(self, session: Commanded) -> None:
         self._session = session
         self._turn = threading.Lock()
+        self._off: set[WorkerProcess] = set()  # what was asked for last, whether or not the main loop has come to it
 
     def __call__(self, command: dict[str, Any]) -> Reply:
         """The reply to ``command``. Raises RtbciError, which becomes ``{"error": …}``."""
@@ -54,8 +57,8 @@ class Commanding:
         if do == "play":
             return self._play(given)
         answer: Callable[..., Reply] = getattr(self, f"_{do}")
-        if do in ("status", "stop", "help"):  # these wait for nobody's disk
-            return answer()
+        if do not in IN_TURN:
+            return answer(**given)
         with self._turn:
             return answer(**given)
 
@@ -93,8 +96,7 @@ class Commanding:
         acquisition = self._session.acquisition
         if acquisition is None or not acquisition.is_alive():
             raise RecordingError("nothing is being acquired yet; mark again when samples flow")
-        check_text("mark", "label", label)
-        marker = Marker(self._plausible(time), label, code, "experimenter")
+        marker = Marker(self._plausible(time), checked_text("mark", "label", label), code, "experimenter")
         acquisition.add_marker(marker)
         return {"ok": True, "marker": marker_to_json(marker)}
 
@@ -102,7 +104,7 @@ class Commanding:
         now = self._session.source.now()
         if time is None:
             return now
-        if not math.isfinite(time) or not now - BACK_SECONDS <= time <= now + AHEAD_SECONDS:
+        if not now - BACK_SECONDS <= time <= now + AHEAD_SECONDS:
             raise ConfigError(
                 f"mark: time {time!r} is not near now, {now:.3f} s on the source's clock (for LSL its local_clock()); "
                 f'at most {BACK_SECONDS:g} s before and {AHEAD_SECONDS:g} s after it would be right, or no "time" for now'
@@ -110,15 +112,18 @@ class Commanding:
         return float(time)
 
     def _note(self, text: str, marker: bool = False) -> Reply:
-        check_text("note", "text", text)
+        text = checked_text("note", "text", text)
         now = self._session.source.now()
         note, problem = self._annotations("note").note(now, text)
         log.info("note: %s", text)
+        problems = [] if problem is None else [problem]
         acquisition = self._session.acquisition
-        if marker and acquisition is not None:
+        if marker and (acquisition is None or not acquisition.is_alive()):
+            problems.append("it is no marker: nothing is being acquired")
+        elif marker and acquisition is not None:
             # with its prefix no note can be taken for a cue
             acquisition.add_marker(Marker(now, f"note: {text}", None, "notes"))
-        return {"ok": True, "note": note, **({"warning": problem} if problem else {})}
+        return {"ok": True, "note": note, **({"warning": "; ".join(problems)} if problems else {})}
 
     def _bad(self, channel: str, bad: bool) -> Reply:
         annotations, info = self._annotations("mark"), self._session.info
@@ -173,11 +178,12 @@ class Commanding:
         if not workers:
             raise ConfigError("decode: the session has no decoder; it only records")
         asked = set(workers.values() if decoder is None else [workers[decoder]])
-        moved = [worker for worker in asked if (worker.state == "stopped") == on]
+        moved = {worker for worker in asked if (worker in self._off) == on}
         if not moved:
             whom = "all decoders are" if decoder is None else f"decoder {decoder} is"
             raise ConfigError(f"decode: {whom} {'decoding' if on else 'stopped'} already")
         names = [name for name, worker in workers.items() if worker in moved]
+        self._off = self._off - moved if on else self._off | moved
         for worker in moved:
             self._session.later(worker.go_on if on else worker.halt)
         log.info("decoding of %s was %s", ", ".join(names), "started" if on else "stopped")
@@ -185,7 +191,7 @@ class Commanding:
 
     def _restart(self, decoder: str) -> Reply:
         worker = self._session.workers[one_of("restart", "decoder", decoder, self._session.workers)]
-        if worker.state == "stopped":
+        if worker in self._off:
             raise ConfigError(f'restart: decoder {decoder} is stopped; {{"do": "decode", "on": true}} starts it')
         self._session.later(worker.restart_now)
         return {"ok": True}

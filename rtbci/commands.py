@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
@@ -14,6 +15,7 @@ VIEWS = ("traces", "signal", "decisions", "images", "health", "calibrate")
 """What a window can be asked to show."""
 LONGEST_TEXT = 10_000
 """Characters of a note or a marker's label."""
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,17 @@ def recording_name(name: str) -> str:
     return str(path if path.suffix.lower() == ".xdf" else path.with_name(f"{path.name}.xdf"))
 
 
-def check_text(do: str, key: str, text: str) -> None:
-    """Refuse an empty ``text``, or one that is too long. Raises ConfigError."""
+def checked_text(do: str, key: str, text: str) -> str:
+    """``text``, with � for half a surrogate pair, which no file or terminal takes.
+
+    Such halves come from a text that was cut within an emoji, or typed in another encoding. Raises ConfigError for one that
+    is empty or too long.
+    """
     if not text.strip():
         raise ConfigError(f'{do}: "{key}" is empty; some text would be right')
     if len(text) > LONGEST_TEXT:
         raise ConfigError(f'{do}: "{key}" has {len(text)} characters; at most {LONGEST_TEXT} would be right')
+    return _HALVES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_of(do: str, key: str, name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from rtbci.bank import Bank
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.config_file import did_you_mean, names
 from rtbci.errors import BankError, ConfigError, ModelMismatch, RtbciError
+from rtbci.model import counted
 
 FITS, DIFFERS, NOTE = "fits", "differs", "note"
 """What a `Finding` can be. A session is refused where something differs; a note is for a person to judge."""
@@ -108,11 +109,11 @@ def of_model(
 def trained(entry: Mapping[str, Any]) -> str:
     """When and on what a model was trained: ``trained 2026-11-23 on calibration.edf (40 trials)``."""
     recordings = [r for r in entry.get("trained_on") or () if isinstance(r, Mapping)]
-    trials = sum(int(r.get("trials") or 0) for r in recordings)
+    trials = counted(recordings, "trials")
     on = names((str(r.get("name", "?")) for r in recordings), 2) if recordings else "what it does not say"
-    counted = f" ({trials} trials)" if trials else ""
+    number = f" ({trials} trials)" if trials else ""
     when = str(entry.get("created") or "")[:10]
-    return f"trained {when + ' ' if when else ''}on {on}{counted}"
+    return f"trained {when + ' ' if when else ''}on {on}{number}"
 
 
 def _differences(experiment: Experiment, config: DecoderConfig, entry: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -19,6 +19,7 @@ from rtbci.experiment import (
     Experiment,
     MarkersConfig,
     RecordingConfig,
+    RemoteConfig,
     RendererConfig,
     SessionConfig,
     Trial,
@@ -26,7 +27,7 @@ from rtbci.experiment import (
 
 _TOP = (
     "name", "source", "classes", "idle", "trial", "decoder", "evidence", "markers", "recording", "session", "bank",
-    "renderer", "paradigm",
+    "renderer", "paradigm", "remote",
 )  # fmt: skip
 _OWN = (
     "name", "use", "window", "hop", "transforms", "lock", "offset", "baseline", "model", "deadline", "adapt", "worker",
@@ -35,6 +36,7 @@ _OTHER_WORDS = frozenset({"mode", "block", "clock", "names", "n_windows", "worke
 """Sensible names of a decoder's own arguments that look like a slip in one of ours."""
 MOST_CANDIDATES = 100
 """That a decision among the items of a bank may carry."""
+LAST_PORT = 65535
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CLOSE = 0.82  # "windwo" and "offest" score 0.83 against ours, "n_windows" 0.80
 
@@ -71,6 +73,7 @@ def experiment(top: Table, path: Path | None, text: str) -> Experiment:
         path,
         text,
         _paradigm(top),
+        _remote(top),
     )
 
 
@@ -256,6 +259,26 @@ def _session(top: Table) -> SessionConfig:
     return SessionConfig(ring_seconds, table.number("lost_after", default.lost_after, example="0.8", above=0.0))
 
 
+def _remote(top: Table) -> RemoteConfig | None:
+    table = top.table("remote", "with port = 22345")
+    if table is None:
+        return None
+    table.only(("port", "host", "rcs", "token_file"))
+    default = RemoteConfig()
+    port = table.values.get("port", default.port)
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= LAST_PORT:
+        table.wrong(
+            "port", f"is no port; 0 to {LAST_PORT}, such as {default.port} (0: any that is free), would be right"
+        )
+        port = default.port
+    rcs = table.values.get("rcs", default.rcs)
+    if not isinstance(rcs, bool):
+        table.wrong("rcs", f"{kind_of(rcs)} came; true or false would be right")
+    host = table.text("host", default.host, example=default.host)
+    file = Path(table.text("token_file", example="remote.token")) if "token_file" in table.values else None
+    return RemoteConfig(port, host, bool(rcs), file)
+
+
 def _decoders(top: Table, trial: Trial) -> tuple[DecoderConfig, ...]:
     found: list[DecoderConfig] = []
     entries = top.tables("decoder", "[[decoder]] in double brackets")
@@ -383,6 +406,13 @@ def _bank_table(bank: BankConfig | None) -> dict[str, Any] | None:
     }
 
 
+def _remote_table(remote: RemoteConfig | None) -> dict[str, Any] | None:
+    if remote is None:
+        return None
+    file = None if remote.token_file is None else str(remote.token_file)
+    return {"port": remote.port, "host": remote.host, "rcs": remote.rcs, "token_file": file}
+
+
 def as_tables(experiment: Experiment) -> dict[str, Any]:
     """Everything in the file's shape, defaults included; None where the file says nothing."""
     streams = experiment.markers.streams
@@ -415,6 +445,7 @@ def as_tables(experiment: Experiment) -> dict[str, Any]:
             **_arguments(experiment.renderer.args, ("use", "decoder")),
         },
         "paradigm": None if experiment.paradigm is None else _component_table(experiment.paradigm),
+        "remote": _remote_table(experiment.remote),
     }
     plain: dict[str, Any] = _lists(tables)
     return plain

@@ -21,7 +21,8 @@ from rtbci.host import GpuMemory
 from rtbci.interfaces import Decoder
 from rtbci.origins import Origin
 from rtbci.pipeline import Pipeline
-from rtbci.retrieved import RetrievedRing
+from rtbci.recording.growing_file import append_whole, cut_line
+from rtbci.retrieved import Found, RetrievedRing
 from rtbci.runfolder import DecisionRing, RunFolder, replace_json
 from rtbci.sources.ring import RingSource
 from rtbci.stages import StageRing
@@ -80,6 +81,8 @@ class Decider:
         self._over_gap_before = 0
         self._told = 0.0
         self._trials_told: set[float] = set()
+        self._untold: list[Trial] = []
+        self._untold_found: list[Found] = []
         self._adapted = 0
         self._index: Index | None = None
         self._retrieved: RetrievedRing | None = None
@@ -97,20 +100,21 @@ class Decider:
         return self._index is not None
 
     def say(self, state: str) -> None:
-        """Tell the session how it goes."""
-        replace_json(
-            self._run.worker(self.name),
-            {
-                "state": state,
-                "pid": os.getpid(),
-                "problem": None,
-                "fatal": False,
-                "device": self._device,
-                "notes": list(self.notes),
-                "gpu": self._gpu.look(),
-                **self.counts,
-            },
-        )
+        """Tell the session how it goes, as far as there is room for it in the run folder: decisions need none."""
+        said = {
+            "state": state,
+            "pid": os.getpid(),
+            "problem": None,
+            "fatal": False,
+            "device": self._device,
+            "notes": list(self.notes),
+            "gpu": self._gpu.look(),
+            **self.counts,
+        }
+        try:
+            replace_json(self._run.worker(self.name), said)
+        except OSError as error:
+            self._note(f"how it goes could not be told for a while: {error.strerror}")
         self._told = time.monotonic()
 
     # ------------------------------------------------------------------ beginning
@@ -281,9 +285,9 @@ class Decider:
     def tell(self) -> None:
         """Tell the session of finished trials, and now and then how it goes."""
         self._tell_trials(self.pipeline.finished_trials(self.ended))
-        if found := self.pipeline.found():
-            with self._run.found(self.name).open("a") as file:
-                file.write("".join(json.dumps(one.as_json()) + "\n" for one in found))
+        self._untold_found += self.pipeline.found()
+        if self._append(self._run.found(self.name), self._untold_found):
+            self._untold_found = []
         self.counts = {
             "skipped": self.pipeline.skipped,
             "over_gap": self._over_gap_before + self.pipeline.over_hole,
@@ -295,17 +299,31 @@ class Decider:
         self._decisions.took(self.pipeline.received)  # last: who sees it finds all that was decided by then
 
     def _remember_trials(self) -> None:
-        """After a restart: which trials were told already."""
+        """After a restart: which trials were told already; of a line that a kill has cut short, nothing was."""
+        for path in (self._run.trials(self.name), self._run.found(self.name)):
+            if path.exists():
+                cut_line(path)
         path = self._run.trials(self.name)
         if path.exists():
             self._trials_told = {float(json.loads(line)["time"]) for line in path.read_text().splitlines()}
 
     def _tell_trials(self, trials: Sequence[Trial]) -> None:
         fresh = [trial for trial in trials if trial.time not in self._trials_told]
-        if fresh:
-            self._trials_told.update(trial.time for trial in fresh)
-            with self._run.trials(self.name).open("a") as file:
-                file.write("".join(json.dumps(trial.as_json()) + "\n" for trial in fresh))
+        self._trials_told.update(trial.time for trial in fresh)
+        self._untold += fresh
+        if self._append(self._run.trials(self.name), self._untold):
+            self._untold = []
+
+    def _append(self, path: Path, told: Sequence[Trial] | Sequence[Found]) -> bool:
+        """Add a line each to the file ``path``, which the session reads; False where there is no room: try again later."""
+        if not told:
+            return True
+        try:
+            append_whole(path, "".join(json.dumps(one.as_json()) + "\n" for one in told).encode(), sync=False)
+        except OSError as error:
+            self._note(f"{path.name} could not be written for a while: {error.strerror}")
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of the rings."""

@@ -132,11 +132,30 @@ class SessionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteConfig:
+    """``[remote]``: where programs may control a session over TCP (docs/remote-control.md).
+
+    Attributes
+    ----------
+    port : 0 for any that is free; the default is LabRecorder's.
+    host : address to listen at; any other than 127.0.0.1 lets other computers in.
+    rcs : whether LabRecorder's commands, which know no token, are understood.
+    token_file : file that holds the token, as written: relative to the experiment file (`Experiment.resolve`), and made with
+        a new token where it is not there; None for a new token in every session.
+    """
+
+    port: int = 22345
+    host: str = "127.0.0.1"
+    rcs: bool = True
+    token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """One experiment. ``path`` is the file it came from and ``text`` what stood there; neither counts for equality.
 
     ``own_classes``: the file names its classes; otherwise they are those of the bank. ``paradigm`` is what calibration
-    presents, as the file says it: `rtbci present` judges its settings.
+    presents, as the file says it: `rtbci present` judges its settings. ``remote`` None: nothing listens unless asked to.
     """
 
     name: str
@@ -154,6 +173,7 @@ class Experiment:
     path: Path | None = field(default=None, compare=False)
     text: str = field(default="", compare=False)
     paradigm: Component | None = None
+    remote: RemoteConfig | None = None
 
     @property
     def file(self) -> str:

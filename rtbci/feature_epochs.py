@@ -21,7 +21,7 @@ from rtbci.config import Component, DecoderConfig, Experiment
 from rtbci.errors import ConfigError
 from rtbci.feature_maps import FREQUENCY, TIME, FeatureMap, FeatureMaps
 from rtbci.separability import adjusted, rank_sum, signed_r2
-from rtbci.training_set import Piece, Progress, collect
+from rtbci.training_set import Piece, Progress, collect, refuse_twice
 
 BEFORE = 0.2
 """Seconds before the marker whose mean is taken off the amplitudes."""
@@ -65,7 +65,7 @@ def measure(
     Raises
     ------
     SourceError
-        When a recording cannot be read, or differs from the first.
+        When a recording cannot be read, differs from the first, or is given twice.
     ConfigError
         When classes cannot be compared: too few, too many, or without trials; or options do not fit the trial.
     """
@@ -84,6 +84,7 @@ def measure(
         steps.append(Component("notch", {"freq": options.notch}))
     if options.average:
         steps.append(Component("re-reference"))
+    refuse_twice(recordings)
     config = DecoderConfig("feature-maps", "", stop - begin, None, tuple(steps), lock="marker", offset=begin)
     cut = replace(experiment, classes={name: experiment.classes[name] for name in names}, decoders=(config,))
     calibration = collect(cut, config, recordings, progress)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def save(maps: FeatureMaps, path: Path) -> Path:
         scratch_text.replace(beside)
     except OSError as error:
         for left in (scratch, scratch_text):
-            left.unlink(missing_ok=True)
+            with suppress(OSError):  # what could not be written may not be removable either
+                left.unlink()
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}; a path in a writable folder would be right"
         ) from error

@@ -19,7 +19,7 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from rtbci.argument_files import contents_of
 from rtbci.errors import DecoderError, DeviceLost, ModelError
 from rtbci.experiment import DecoderConfig, Experiment
-from rtbci.file_digest import sha256_of
+from rtbci.file_digest import sha256_of, sha256_of_beginning
 from rtbci.interfaces import Decoder
 from rtbci.model_entry import Calibrated, Model, Rest, describe, from_entry, make
 from rtbci.signature import ChannelMap, Signature, match, signature_of
@@ -219,8 +219,50 @@ def sha256(path: Path) -> str:
 
 
 def fingerprint(recording: Path) -> dict[str, Any]:
-    """What a model remembers of a recording: name and sha256. Raises ModelError."""
-    return {"name": recording.name, "sha256": sha256(recording)}
+    """What a model remembers of a recording: name, sha256 and length. Raises ModelError.
+
+    Of one that is still being written it is what was there: the finished file begins with it (`trained_on_this`).
+    """
+    try:
+        length = recording.stat().st_size
+        return {"name": recording.name, "sha256": sha256_of_beginning(recording, length), "bytes": length}
+    except OSError as error:
+        raise ModelError(f"{recording} cannot be read ({error.strerror}); the path of a file would be right") from error
+
+
+def trained_on_this(trained_on: Iterable[Mapping[str, Any]], recording: Path) -> bool:
+    """Whether a model that was ``trained_on`` (`fingerprint` of each) has learnt from ``recording``, or how it begins.
+
+    A calibration is trained on while its session still records. Raises ModelError when the recording cannot be read.
+    """
+    hashes: dict[int, str] = {}
+    try:
+        there = recording.stat().st_size
+        for entry in trained_on:
+            length = int(entry.get("bytes", there))
+            if length not in hashes:
+                hashes[length] = sha256_of_beginning(recording, length)
+            if length <= there and hashes[length] == entry.get("sha256"):
+                return True
+    except OSError as error:
+        raise ModelError(f"{recording} cannot be read ({error.strerror}); the path of a file would be right") from error
+    return False
+
+
+def counted(trained_on: Iterable[Mapping[str, Any]], what: str) -> int:
+    """Sum of "windows" or "trials" over the recordings that a model was ``trained_on``.
+
+    Models of before recordings had a length say of each recording how many all of them have.
+    """
+    entries = list(trained_on)
+    numbers = [int(entry.get(what) or 0) for entry in entries]
+    whole = any("bytes" not in entry for entry in entries)
+    return max(numbers, default=0) if whole else sum(numbers)
+
+
+def flattering(name: str) -> str:
+    """What is said of decoder ``name`` where it answers what it was trained on."""
+    return f"{name}: was trained on this very recording: what it scores here says nothing about another one"
 
 
 def key_of(

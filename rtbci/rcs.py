@@ -6,7 +6,9 @@ One command a line, as LabRecorder's own server takes them (its README, "Remote 
     filename {root:C:\\data} {template:exp%n\\%p_block_%b.xdf} {task:rest} {run:2} {participant:P003} {session:S001}
              {acquisition:pre} {modality:eeg}
 
-Each is answered with ``OK``, as LabRecorder does, or with ``ERROR`` and what is wrong, which LabRecorder never says.
+Each is answered with ``OK``, as LabRecorder does: also a ``start`` while recording and a ``stop`` while not, which change
+nothing and are told to whoever sits at the session, because programs send them to be on the safe side. What cannot be done
+is answered with ``ERROR`` and what is wrong, which LabRecorder never says, and told at the session, too: few programs look.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtbci.commands import recording_name
-from rtbci.errors import ConfigError
+from rtbci.errors import ConfigError, RtbciError
 
 BIDS = "sub-%p/ses-%s/%m/sub-%p_ses-%s_task-%b[_acq-%a]_run-%r_%m.xdf"
 """Where a part goes when a ``filename`` command names no template: LabRecorder's own default."""
@@ -30,6 +32,7 @@ WILDCARDS: Mapping[str, str] = {
 }  # fmt: skip
 _OPTION = re.compile(r"\{(\w+):([^{}]*)\}")
 OK = "OK"
+WORDS = ("start", "stop", "update", "select", "filename")
 
 
 def replaced(template: str, values: Mapping[str, str]) -> str:
@@ -60,11 +63,19 @@ class Rcs:
     def __call__(self, line: str) -> str:
         """The reply to ``line``: `OK`. Raises RtbciError, which becomes ``ERROR …``."""
         command, _, rest = line.strip().partition(" ")
-        match command.lower(), rest.strip():
+        try:
+            return self._answer(line.strip(), command.lower(), rest.strip())
+        except RtbciError as error:
+            if command.lower() in WORDS:  # any other line is no wish that a person at the session could make sense of
+                self._said(f"remote control: {line.strip()[:100]!r} was refused: {error}")
+            raise
+
+    def _answer(self, line: str, command: str, rest: str) -> str:
+        match command, rest:
             case "start", "":
                 self._start()
             case "stop", "":
-                self._do({"do": "record", "on": False})
+                self._stop()
             case "update", "":
                 pass  # a session finds its stream, and finds it again, by itself
             case "select", ("all" | "none"):
@@ -73,7 +84,7 @@ class Rcs:
                 self._name(options)
             case _:
                 raise ConfigError(
-                    f"{line.strip()[:100]!r} is none of LabRecorder's commands (select all, select none, update, start, "
+                    f"{line[:100]!r} is none of LabRecorder's commands (select all, select none, update, start, "
                     "stop, filename {option:value}…); a line of rtbci's own begins with {"
                 )
         return OK
@@ -84,8 +95,24 @@ class Rcs:
             raise ConfigError(str(reply["error"]))
         return reply
 
+    def _recording(self) -> str | None:
+        """The file of the part that is being recorded, or None."""
+        recording = self._do({"do": "status"})["status"]["recording"]
+        return str(recording["path"]) if recording["state"] == "recording" else None
+
+    def _stop(self) -> None:
+        if self._recording() is None:
+            self._said("remote control: stop was asked for; nothing was being recorded")
+            return
+        reply = self._do({"do": "record", "on": False})
+        self._said(f"remote control: recording was stopped: {reply.get('path')}")
+
     def _start(self) -> None:
         name = None if self._values is None else replaced(self._values["template"], self._values)
+        if (path := self._recording()) is not None:
+            kept = "" if name is None else f"; {name} is for the next part"
+            self._said(f"remote control: start was asked for while recording: {path} goes on{kept}")
+            return
         reply = self._do({"do": "record", "on": True, **({} if name is None else {"name": name})})
         self._said(f"remote control: recording to {reply.get('path')}")
 
@@ -107,6 +134,7 @@ class Rcs:
             values[key] = value.strip()
         values["template"] = values["template"] or BIDS
         recording_name(replaced(values["template"], values))  # refused now, and not when recording is started
+        self._said(f"remote control: the next part is called {replaced(values['template'], values)}")
         if values["root"] and values["root"] != (self._values or {}).get("root"):
             self._said(f"remote control: root {values['root']} is not used; parts are kept within the session folder")
         self._values = values

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import os
 import re
 import secrets
 import socket
@@ -22,7 +23,7 @@ from typing import Any
 
 from rtbci import __version__
 from rtbci.control import answer_json, is_token, line_of, write_address
-from rtbci.errors import RecordingError, RtbciError
+from rtbci.errors import ConfigError, RecordingError, RtbciError
 from rtbci.line_server import LONGEST_LINE, Client, LineServer
 from rtbci.rcs import Rcs
 from rtbci.runfolder import RunFolder
@@ -34,7 +35,11 @@ PORT = 22345
 LOOPBACK = "127.0.0.1"
 STRIKES = 5
 """Wrong tokens after which a connection is closed: nobody mistypes 32 digits that often."""
+ASKED_OFTEN = ("status", "help")
+"""Commands that change nothing and are not logged: a program may ask for the status ten times a second."""
 INSTEAD = "a line of JSON with the token would be right"
+LONGEST_TOKEN = 200
+_TOKEN = re.compile(f"[!-~]{{16,{LONGEST_TOKEN}}}")
 _BROWSER = re.compile(rb"[A-Z]+ \S+ HTTP/\d")
 Handle = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -51,6 +56,37 @@ class RemoteSettings:
     host: str = LOOPBACK
     rcs: bool = True
     token: str | None = None
+
+
+def token_in(path: Path) -> str:
+    """The token in the file ``path``, which is made with a new one where it is not there; for this user's eyes alone.
+
+    So a stimulus program finds the same token in every session. Raises ConfigError for a file that others may read, or that
+    holds no token.
+    """
+    try:
+        if not path.exists():
+            token = secrets.token_hex(16)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(f"{token}\n")
+            return token
+        mode = path.stat().st_mode
+        with path.open("rb") as there:
+            token = there.read(LONGEST_TOKEN + 2).decode(errors="replace").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"token_file {path}: cannot be read or made ({error.strerror}); a file in a folder of your own would be right"
+        ) from error
+    if os.name != "nt" and mode & 0o077:
+        raise ConfigError(
+            f"token_file {path}: other users may read it (mode {mode & 0o777:03o}); mode 600 (chmod 600) would be right"
+        )
+    if not _TOKEN.fullmatch(token):
+        raise ConfigError(
+            f"token_file {path}: holds no token; one word of 16 to {LONGEST_TOKEN} letters, digits or signs would be right, "
+            "and a file that is not there is made"
+        )
+    return token
 
 
 class RemoteServer:
@@ -73,7 +109,9 @@ class RemoteServer:
 
     def __init__(self, run: RunFolder, handle: Handle, settings: RemoteSettings, said: Callable[[str], None]) -> None:
         self._handle = handle
-        self._rcs = Rcs(handle, said) if settings.rcs else None
+        self._said = said
+        self._newest: str | None = None
+        self._rcs = Rcs(handle, self._say) if settings.rcs else None
         self._address = run.path / "remote"
         self.token = settings.token or secrets.token_hex(16)
         listener = _bound(settings)
@@ -96,6 +134,14 @@ class RemoteServer:
     def address(self) -> Path:
         """The file that says where it listens."""
         return self._address
+
+    def status(self) -> dict[str, Any]:
+        """Where it listens, how many are connected, and what a person should know of the last LabRecorder command."""
+        return {"host": self.host, "port": self.port, "clients": self._server.n_clients, "said": self._newest}
+
+    def _say(self, text: str) -> None:
+        self._newest = text
+        self._said(text)
 
     def close(self) -> None:
         """Stop listening; safe to call twice."""
@@ -145,14 +191,15 @@ class RemoteServer:
         def handle(command: dict[str, Any]) -> dict[str, Any]:
             if command == {"do": "hello"}:
                 return {"ok": True, "rtbci": __version__, "commands": self._handle({"do": "help"})["commands"]}
-            log.info("remote control: %s asks for %.200s", client.peer, command)
+            if command.get("do") not in ASKED_OFTEN:
+                log.info("remote control: %s asks for %.200s", client.peer, command)
             return self._handle(command)
 
         return handle
 
 
 def _text(reply: str) -> bytes:
-    return " ".join(reply.split()).encode() + b"\n"
+    return " ".join(reply.split()).encode(errors="replace") + b"\n"
 
 
 def _is_loopback(address: str) -> bool:

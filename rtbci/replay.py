@@ -19,7 +19,7 @@ from rtbci import assemble
 from rtbci.config import Experiment
 from rtbci.devices import device_of, shown
 from rtbci.errors import ModelMismatch
-from rtbci.model import Model, sha256
+from rtbci.model import Model, flattering, trained_on_this
 from rtbci.naming import by_name
 from rtbci.pipeline import Pipeline
 from rtbci.report import DecoderTally
@@ -182,12 +182,7 @@ def _seen_before(models: Mapping[str, Model], recording: Path) -> list[str]:
     """A warning where an accuracy would be one on the data that the model was fitted on."""
     if not recording.is_file():
         return []  # the source says what is wrong with it
-    digest = sha256(recording)
-    return [
-        f"{name}: was trained on this very recording: what it scores here says nothing about another one"
-        for name, model in models.items()
-        if any(entry.get("sha256") == digest for entry in model.trained_on)
-    ]
+    return [flattering(name) for name, model in models.items() if trained_on_this(model.trained_on, recording)]
 
 
 def run(

@@ -37,14 +37,22 @@ def signed_r2(first: Values, second: Values) -> Values:
 def rank_sum(first: Values, second: Values) -> Values:
     """Two-sided p of the Wilcoxon rank-sum (Mann-Whitney) test of each cell of ``first`` (n, …) and ``second`` (m, …).
 
-    Exact where a group has `EXACT` trials or fewer and there are no ties, otherwise the normal approximation with
+    Exact where a group has `EXACT` trials or fewer and the cell has no ties, otherwise the normal approximation with
     corrections for ties and continuity. A cell in which all values are alike has p = 1.
     """
     from scipy.stats import mannwhitneyu
 
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = mannwhitneyu(first, second, axis=0, alternative="two-sided", method="auto").pvalue
-    return np.nan_to_num(np.asarray(found, np.float64), nan=1.0)
+    shape, n, m = first.shape[1:], len(first), len(second)
+    first, second = first.reshape(n, -1), second.reshape(m, -1)
+    ordered = np.sort(np.concatenate([first, second]), axis=0)
+    # cell by cell: SciPy takes the approximation for all cells where one of them has ties
+    exact = (ordered[1:] != ordered[:-1]).all(axis=0) & (min(n, m) <= EXACT)
+    found = np.ones(first.shape[1])
+    for method, cells in (("exact", exact), ("asymptotic", ~exact)):
+        if cells.any():
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found[cells] = mannwhitneyu(first[:, cells], second[:, cells], axis=0, method=method).pvalue
+    return np.nan_to_num(found, nan=1.0).reshape(shape)
 
 
 def adjusted(p: Values) -> Values:

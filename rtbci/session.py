@@ -18,8 +18,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from rtbci.commanding import Commanding
 from rtbci.config import Experiment
 from rtbci.control import ControlServer
 from rtbci.crew import Crew
-from rtbci.errors import ConfigError, RecordingError, SourceError
+from rtbci.errors import RecordingError, RtbciError, SourceError
 from rtbci.host import Host
 from rtbci.interfaces import Source
 from rtbci.recording.recorder import Recorder
@@ -42,6 +44,7 @@ from rtbci.runfolder import RunFolder, replace_json, stream_to_json
 from rtbci.status import session_status, stages_ms
 from rtbci.supervision import WorkerProcess
 from rtbci.tallying import Tallying, signal_report
+from rtbci.telling import Teller
 from rtbci.trials import Trial
 from rtbci.types import Decision, StreamInfo
 from rtbci.window_process import WindowProcess
@@ -50,13 +53,16 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.05
 STATUS_SECONDS = 0.1
+CATCH_UP_SECONDS = 1.0
+TELL_SECONDS = 2.0
+"""How long, at the end, the session waits for a terminal that takes no more lines."""
 FINISH_SECONDS = 10.0
 """How long a worker may take, at the end, to decide what has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who wants to hear of a session while it runs (the terminal); called from the session's main loop."""
+    """Who wants to hear of a session while it runs (the terminal); called from a thread of its own (`rtbci.telling`)."""
 
     said: Callable[[str], None] = lambda text: None
     decided: Callable[[str, Decision, tuple[str, ...], float], None] = lambda name, decision, classes, since: None
@@ -86,7 +92,8 @@ class Session:
         self.source = source
         self.listener = listener or Listener()
         self._folder_wanted = folder
-        self._stop = threading.Event()
+        # a plain flag: a signal handler must take no lock, which the thread that it interrupts may hold
+        self._stopping = False
         self._state = "connecting"
         self._message: str | None = None
         self._crew = Crew(experiment, models, self._say)
@@ -94,10 +101,16 @@ class Session:
         self._until: float | None = None
         self._end_when_lost: float | None = None
         self._end_with_window = False
-        self._tallying = Tallying(self._say, self.listener.decided, self.listener.finished)
+        self._unseen = False
+        self._teller = Teller()
+        tell = self._teller.tell
+        self._tallying = Tallying(
+            self._say, partial(tell, self.listener.decided), partial(tell, self.listener.finished)
+        )
         self._window: WindowProcess | None = None
+        self._remote: RemoteServer | None = None
         self._host = Host(self._recordings, self._pids, self._crew.gpus)
-        self._status_at = 0.0
+        self._status_at = self._caught_up_at = 0.0
         self._ring: Ring | None = None
         self.run_folder: RunFolder | None = None
         self.folder: SessionFolder | None = None
@@ -109,11 +122,11 @@ class Session:
 
     def _say(self, text: str) -> None:
         log.info("%s", text)
-        self.listener.said(text)
+        self._teller.tell(self.listener.said, text)
 
     def stop(self) -> None:
         """End the session soon; safe from any thread and from a signal handler."""
-        self._stop.set()
+        self._stopping = True
 
     def run(
         self,
@@ -138,13 +151,13 @@ class Session:
         self._record_at_once = record
         self.run_folder = RunFolder.create()
         control: ControlServer | None = None
-        remote_control: RemoteServer | None = None
         try:
             self._host.start()
+            self._teller.start()
             commanding = Commanding(self)
             control = ControlServer(self.run_folder, commanding)
             if remote is not None:
-                remote_control = RemoteServer(self.run_folder, commanding, remote, self._say)
+                self._remote = RemoteServer(self.run_folder, commanding, remote, self._say)
             self._write_status()
             if window:
                 self._window = WindowProcess(self.run_folder.path)
@@ -160,7 +173,7 @@ class Session:
             self._host.stop()
             self._write_status()
             self.source.close()
-            for server in (remote_control, control):
+            for server in (self._remote, control):
                 if server is not None:
                     server.close()
             self._crew.close()
@@ -169,41 +182,46 @@ class Session:
             if self._ring is not None:
                 self._ring.close()  # not sooner: the last status still counts what came
             shutil.rmtree(self.run_folder.path, ignore_errors=True)
+            self._teller.close(TELL_SECONDS)
 
     # ------------------------------------------------------------------ lifecycle
 
-    def _open_source(self) -> StreamInfo:
-        """Open the source, which may take seconds; a window sees meanwhile that the session is alive."""
-        opened = threading.Event()
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """While the main loop is at something that may take seconds, a window sees that the session is alive."""
+        done = threading.Event()
 
         def tell() -> None:
-            while not opened.wait(STATUS_SECONDS):
+            while not done.wait(STATUS_SECONDS):
                 self._write_status()
 
         telling = threading.Thread(target=tell, name="status", daemon=True)
         telling.start()
         try:
-            info = self.source.open()
+            yield
         finally:
-            opened.set()
+            done.set()
             telling.join()
-        self.info = info
-        return info
+
+    def _open_source(self) -> StreamInfo:
+        with self._alive():
+            self.info = self.source.open()
+        return self.info
 
     def _run_with_stream(self, info: StreamInfo, seconds: float | None) -> dict[str, Any]:
         assert self.run_folder is not None
         rows = math.ceil(self.experiment.session.ring_seconds * info.rate)
         ring = self._ring = Ring.create(self.run_folder.raw, rows, info.n_channels, meta={"rate": info.rate})
-        folder = self._make_folder(info)
         try:
+            folder = self._make_folder(info)
             self._start_workers(self.run_folder, folder)
-        except ConfigError:
-            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was recorded
+            acquisition = Acquisition(self.source, info, ring, self.run_folder, self.experiment.session.lost_after)
+            recorder = Recorder(ring, info, self.run_folder, folder, tuple(self.workers), self._crew.retrieving())
+            recorder.start(self._record_at_once)
+        except (RtbciError, OSError):
+            self._leave_nothing()
             raise
-        acquisition = Acquisition(self.source, info, ring, self.run_folder, self.experiment.session.lost_after)
-        recorder = Recorder(ring, info, self.run_folder, folder, tuple(self.workers), self._crew.retrieving())
         self._acquisition, self._recorder = acquisition, recorder
-        recorder.start(self._record_at_once)
         self.acquisition, self.recorder = acquisition, recorder
         acquisition.start()
         self._state = "live"
@@ -215,20 +233,35 @@ class Session:
         finally:
             self._message = "ending: the last windows are being decided"
             self._write_status()
-            acquisition.stop()
-            acquisition.join(5.0)
+            with self._alive():
+                report = self._end(acquisition, recorder, folder)
+        return report
+
+    def _end(self, acquisition: Acquisition, recorder: Recorder, folder: SessionFolder) -> dict[str, Any]:
+        """Let the last windows be decided, close the recording and complete the folder; the report."""
+        acquisition.stop()
+        acquisition.join(5.0)
+        try:
             self._crew.finish(FINISH_SECONDS)
             self._gather()
-            recorder.stop(10.0)
-            report = self._report(folder)
-            try:
-                self._tallying.keep(folder)
-                folder.write_report(report)
-                folder.end()
-            except (RecordingError, OSError) as error:
-                self._say(f"the session folder could not be completed: {error}")
-            folder.stop_log()
+        finally:
+            recorder.stop(10.0)  # whatever else goes wrong, the recording is closed
+        self._catch_up()
+        report = self._report(folder)
+        try:
+            self._tallying.keep(folder)
+            folder.write_report(report)
+            folder.end()
+        except (RecordingError, OSError) as error:
+            self._say(f"the session folder could not be completed: {error}")
+        folder.stop_log()
         return report
+
+    def _leave_nothing(self) -> None:
+        """Remove the folder of a session that could not start: nothing was recorded."""
+        if self.folder is not None:
+            self.folder.stop_log()
+            shutil.rmtree(self.folder.path, ignore_errors=True)
 
     def _make_folder(self, info: StreamInfo) -> SessionFolder:
         assert self.run_folder is not None
@@ -258,12 +291,12 @@ class Session:
 
     def _go_on_starting(self) -> bool:
         self._write_status()
-        return not self._stop.is_set()
+        return not self._stopping
 
     def _watch(self, seconds: float | None) -> None:
         begun: float | None = None
         lost_told = False
-        while not self._stop.is_set():
+        while not self._stopping:
             if begun is None and self._acquisition.last_time is not None:
                 begun = time.monotonic()
                 self._until = None if seconds is None else begun + seconds
@@ -285,7 +318,6 @@ class Session:
                 lost_told = False
                 self._say("the stream is back; the gap is marked")
             self._tick()
-            # not Event.wait: the handler of a signal that comes while this thread holds the lock would wait for it forever
             time.sleep(TICK_SECONDS)
 
     def _tick(self) -> None:
@@ -296,8 +328,16 @@ class Session:
         self._hand_over()
         self._crew.watch_renderer()
         self._watch_window()
+        if time.monotonic() - self._caught_up_at >= CATCH_UP_SECONDS:
+            self._catch_up()
         if time.monotonic() - self._status_at >= STATUS_SECONDS:
             self._write_status()
+
+    def _catch_up(self) -> None:
+        """Write notes and the like that the disk did not take before."""
+        self._caught_up_at = time.monotonic()
+        if self.annotations is not None:
+            self.annotations.catch_up()
 
     def _hand_over(self) -> None:
         """Put another decoder in charge, where one was asked for and no trial runs."""
@@ -355,7 +395,14 @@ class Session:
     def _write_status(self) -> None:
         assert self.run_folder is not None
         self._status_at = time.monotonic()
-        replace_json(self.run_folder.status, self.status())
+        try:
+            replace_json(self.run_folder.status, self.status())
+        except OSError as error:  # what the run folder is on is full: a window sees that nothing moves
+            if not self._unseen:
+                self._say(f"windows see nothing new: {self.run_folder.status} cannot be written: {error.strerror}")
+            self._unseen = True
+        else:
+            self._unseen = False
 
     @property
     def workers(self) -> Mapping[str, WorkerProcess]:
@@ -373,7 +420,7 @@ class Session:
         message = self._message
         if state == "live" and acquisition is not None:
             state = {"starting": "connecting"}.get(acquisition.state, acquisition.state)
-            message = message or acquisition.problem
+            message = message or acquisition.problem or acquisition.marker_problem
         elif state == "starting":
             message = "decoders are loading; samples flow when they are ready"
         return {
@@ -385,6 +432,7 @@ class Session:
             "gaps": self._n_gaps(),
             "renderer": self._crew.renderer_status(),
             "host": self._host.status(),
+            "remote": None if self._remote is None else self._remote.status(),
         }
 
     def _watch_window(self) -> None:

@@ -37,7 +37,8 @@ KEPT = 4096
 class StageRing:
     """Stages of one decoder's decisions: one writer (its worker), any number of readers.
 
-    Row number ``i`` is of the ``i``-th decision since the ring was made; its time is the decision's ``signal_time``.
+    Rows are in the order of the decisions; the time of each is its decision's ``signal_time``. What a worker had not
+    published when it was killed is missing.
     """
 
     def __init__(self, ring: Ring) -> None:

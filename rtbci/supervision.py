@@ -147,6 +147,13 @@ class WorkerProcess:
         self._started = time.monotonic()
         self.state = "starting"
 
+    def _start_again(self) -> None:
+        """`start` in the course of a session, which goes on where the machine has no memory or process left for it now."""
+        try:
+            self.start()
+        except OSError as error:
+            self._ended(-1, {"problem": f"could not be started: {error.strerror}"}, True)
+
     def _log(self) -> IO[bytes]:
         """Where the worker's output goes; a session folder that has vanished ends no session."""
         try:
@@ -176,7 +183,7 @@ class WorkerProcess:
         if self.state == "waiting":
             if restart and time.monotonic() >= self._again_at:
                 self.restarts += 1
-                self.start()
+                self._start_again()
             return
         assert self._process is not None, "start() comes first"
         code, said = self._process.poll(), self._last_words(self._process.pid)
@@ -276,7 +283,7 @@ class WorkerProcess:
     def go_on(self) -> None:
         """Start the process that `halt` has ended; it begins anew, with the signal of the last seconds."""
         if self.state == "stopped":
-            self.start()
+            self._start_again()
 
     def close(self) -> None:
         """Let go of the rings."""

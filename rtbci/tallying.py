@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from rtbci.runfolder import RunFolder
 from rtbci.supervision import WorkerProcess
 from rtbci.trials import Trial
 from rtbci.types import Decision
+
+log = logging.getLogger(__name__)
 
 
 class Tallying:
@@ -84,7 +87,13 @@ class Tallying:
             fresh = file.read()
         whole = fresh.rfind(b"\n") + 1  # what follows the last line end is still being written
         self._bytes_read[path] = first + whole
-        return [json.loads(line) for line in fresh[:whole].splitlines()]
+        found = []
+        for line in fresh[:whole].splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError as error:  # a worker was killed in the middle of a line
+                log.warning("%s: a line cannot be read and is left out: %s", path, error)
+        return found
 
     def keep(self, folder: SessionFolder) -> None:
         """Leave the trials, and what was found of them, in the session ``folder``. Raises OSError."""
@@ -116,5 +125,5 @@ def signal_report(acquisition: Acquisition, recorder: Recorder, received: int, n
             "samples_missed": recorder.samples_missed + recorder.samples_left(),
             "parts": [part.as_json() for part in recorder.parts],
         },
-        "problem": acquisition.problem,
+        "problem": acquisition.problem or acquisition.marker_problem,
     }

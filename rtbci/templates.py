@@ -54,6 +54,10 @@ def write(name: str, path: Path) -> Template:
         raise ConfigError(
             f"cannot write {path}: {error.strerror}; a path in a folder of yours would be right"
         ) from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(made.text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(made.text)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a page would be read as an experiment
+        raise ConfigError(f"cannot write {path}: {error.strerror}; a disk with room would be right") from error
     return made

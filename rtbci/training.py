@@ -22,7 +22,7 @@ from rtbci import assemble
 from rtbci import model as models
 from rtbci.asking import blamed_on, log_probs_of, name_of
 from rtbci.bank import Bank
-from rtbci.bank.targets import load
+from rtbci.bank.targets import OF_CLASSES, load
 from rtbci.calibration import Calibration
 from rtbci.config import DecoderConfig, Experiment
 from rtbci.errors import ConfigError, DecoderError, ModelError, TransformError
@@ -31,7 +31,7 @@ from rtbci.model import Calibrated, Model, Rest
 from rtbci.pipeline import aligned_empty
 from rtbci.spool import IN_MEMORY, Room
 from rtbci.training_run import TrainingRun
-from rtbci.training_set import Piece, Progress, collect, source_of
+from rtbci.training_set import Piece, Progress, collect, refuse_twice, source_of
 from rtbci.types import Window
 from rtbci.weights import kind_of
 
@@ -257,7 +257,8 @@ def train(
     if not experiment.decoders:
         raise DecoderError(f"{experiment.path or 'experiment'}: has no [[decoder]] table; there is nothing to train")
     pieces = [part if isinstance(part, Piece) else Piece(part) for part in recordings]
-    _refuse_loss(experiment, pieces, out)
+    refuse_loss(experiment, pieces, out)
+    refuse_twice(pieces)
     assemble.check_source(experiment, pieces[0].recording)
     decoders = {config.name: assemble.make_decoder(experiment, config) for config in experiment.decoders}
     for config in experiment.decoders:
@@ -297,7 +298,7 @@ def train(
             decoder,
             classes=tuple(experiment.classes),
             signature=models.signature_of(data.picked),
-            trained_on=[{**entry, "windows": n_windows, "trials": n_trials} for entry in trained_on],
+            trained_on=_counted(trained_on, data),
             calibrated=gathered.calibrated,
             rest=rest,
         )
@@ -311,12 +312,22 @@ def train(
     return TrainReport(out, total, time.perf_counter() - started, summary, tuple(notes))
 
 
+def _counted(recordings: Sequence[Mapping[str, Any]], data: Calibration) -> list[dict[str, Any]]:
+    """What a model remembers of its ``recordings``, with how many windows and trials of ``data`` each of them has."""
+    windows = np.bincount(data.places.signal, minlength=len(recordings))
+    trials = np.bincount(data.moments[:, 0].astype(np.int64), minlength=len(recordings))
+    return [
+        {**recording, "windows": int(n_windows), "trials": int(n_trials)}
+        for recording, n_windows, n_trials in zip(recordings, windows, trials, strict=True)
+    ]
+
+
 def _named(progress: Progress, name: str) -> Progress:
     return lambda text: progress(f"{name} {text}")
 
 
-def _refuse_loss(experiment: Experiment, pieces: Sequence[Piece], out: Path) -> None:
-    """Refuse an ``out`` that cannot be written, or that something is made from."""
+def refuse_loss(experiment: Experiment, pieces: Sequence[Piece], out: Path) -> None:
+    """Refuse an ``out`` that cannot be written, or that something is made from. Raises ModelError."""
     models.check_writable(out)
     for given in (*(piece.recording for piece in pieces), *([experiment.path] if experiment.path else [])):
         if out.exists() and given.exists() and out.samefile(given):
@@ -342,6 +353,12 @@ def _begin(
         has = ", ".join(f'"{name}" ({entry["use"]})' for name, entry in there.items())
         raise ModelError(
             f'{options.begin}: has no single model of "{config.use}" for {table} to begin from; it has {has or "none"}'
+        )
+    classes, space = there[name]["classes"], there[name]["space_id"]
+    if options.train == "local" and space in (None, OF_CLASSES) and classes != list(experiment.classes):
+        raise ModelError(
+            f'{options.begin}: model "{name}" tells {", ".join(classes)} apart, {table} {", ".join(experiment.classes)}; '
+            "where only the input block is trained, the same classes in the same order, or --train all, would be right"
         )
     return models.read_arrays(options.begin, name)
 

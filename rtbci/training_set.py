@@ -57,6 +57,21 @@ class Piece:
         return subject or "", session or ""
 
 
+def refuse_twice(recordings: Sequence[Path | Piece]) -> None:
+    """Refuse samples that are given twice: a trial counted twice makes of an experiment one that is twice as long.
+
+    Raises SourceError.
+    """
+    seen: dict[Path, list[tuple[int, float]]] = {}
+    for one in recordings:
+        piece = one if isinstance(one, Piece) else Piece(one)
+        span = piece.start, math.inf if piece.stop is None else piece.stop
+        spans = seen.setdefault(piece.recording.resolve(), [])
+        if any(span[0] < stop and start < span[1] for start, stop in spans):
+            raise SourceError(f"{piece.recording} is given twice; each recording once would be right")
+        spans.append(span)
+
+
 def source_of(experiment: Experiment, recording: Path, **overrides: Any) -> Any:
     """A file source for ``recording`` that names its channels and picks its stream as the experiment's source does."""
     from rtbci.sources.file import FileSource

@@ -87,8 +87,8 @@ class Verdict:
 
     @property
     def proves_nothing(self) -> bool:
-        """Whether there were decisions, and not one of them could be compared."""
-        return not self.total("compared") and self.total("unrecorded") + self.total("unsettled") > 0
+        """Whether there were decoders, and not one decision could be compared."""
+        return bool(self.decoders) and not self.total("compared")
 
     def total(self, what: str) -> int:
         """Sum of one count over the decoders."""

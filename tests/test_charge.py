@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +13,7 @@ from hypothesis import strategies as st
 from rtbci.charge import Charge, Switch, trial_runs
 from rtbci.errors import DecoderError
 
+TraceFunction = Callable[[FrameType, str, Any], Any]
 STOP = 3.5
 NAMES = ("tangent", "mdm", "csp")
 
@@ -114,3 +121,36 @@ def test_no_trial_is_shared_by_two_decoders_and_no_wish_is_forgotten(
     for switch in charge.switches:
         assert switch.old == chain[-1]
         chain.append(switch.new)
+
+
+@pytest.mark.parametrize("line", range(1, 8))
+def test_a_wish_of_another_thread_never_comes_between_the_halves_of_a_switch(line: int) -> None:
+    """Whoever asks is a thread that answers commands; here it asks at line number ``line`` of the session's `update`."""
+    charge = Charge(NAMES)
+    charge.ask("mdm")
+    asking = threading.Thread(target=charge.ask, args=("tangent",))  # withdraws the wish, or wishes tangent back
+    lines = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> TraceFunction | None:
+        nonlocal lines
+        if frame.f_code is not Charge.update.__code__:
+            return None
+        lines += event == "line"
+        if lines == line and asking.ident is None:
+            asking.start()
+            asking.join(0.1)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        charge.update(1.0, running=False)
+    finally:
+        sys.settrace(before)
+    assert asking.ident is not None
+    asking.join()
+    if charge.switches:
+        assert charge.switches == [Switch(1.0, "tangent", "mdm")]
+        assert (charge.decoder, charge.next) == ("mdm", "tangent")
+    else:
+        assert (charge.decoder, charge.next) == ("tangent", None)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rtbci.recording.recorder import Recorder
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.supervision import WorkerProcess
 from rtbci.types import StreamInfo
-from tests.recording.small_session import LiveSession
+from tests.recording.small_session import LiveSession, load
 
 EXPERIMENT = """
 name = "a test"
@@ -152,6 +153,7 @@ REFUSED = [
     ({"do": "mark", "label": "T1", "time": 939.9}, "time 939.9 is not near now, 1000.000 s"),
     ({"do": "mark", "label": "T1", "time": 1010.1}, "at most 60 s before and 10 s after it"),
     ({"do": "mark", "label": "T1", "time": float("nan")}, "time nan is not near now"),
+    ({"do": "mark", "label": "T1", "time": 10**400}, "is not near now, 1000.000 s"),
     ({"do": "record", "on": 1}, 'record: "on" is 1; it should be true or false'),
     ({"do": "record", "on": True}, "recording already, to "),
     ({"do": "record", "on": False, "name": "x"}, 'record: "name" is for {"on": true}'),
@@ -194,6 +196,22 @@ def test_stop_and_status_are_answered_while_another_command_waits_for_the_disk(a
     assert desk.stopped
 
 
+def test_a_marker_and_a_note_do_not_come_late_for_a_part_that_is_being_closed(ask: Commanding, desk: Desk) -> None:
+    with ask._turn:  # as while another client has a slow disk close a part
+        assert ask({"do": "mark", "label": "T1"})["marker"]["time"] == NOW
+        assert ask({"do": "note", "text": "blinked"})["note"]["time"] == NOW
+        assert ask({"do": "bad", "channel": "C1", "bad": True})["bads"] == ["C1"]
+        assert ask({"do": "charge", "decoder": "two"})["next"] == "two"
+
+
+def test_a_note_that_could_become_no_marker_says_so(ask: Commanding, desk: Desk) -> None:
+    alive, desk.acquisition = desk.acquisition, None  # the decoders are still loading
+    reply = ask({"do": "note", "text": "x", "marker": True})
+    desk.acquisition = alive
+    assert reply["note"]["text"] == "x"
+    assert reply["warning"] == "it is no marker: nothing is being acquired"
+
+
 def test_a_note_is_on_the_disk_when_it_is_answered_and_no_marker_unless_asked(ask: Commanding, desk: Desk) -> None:
     assert desk.folder is not None
     reply = ask({"do": "note", "text": "blinked, 50 µV"})
@@ -219,6 +237,46 @@ def test_a_note_that_the_disk_does_not_take_is_kept_said_and_written_later(ask: 
     desk.folder.notes.rmdir()
     assert "warning" not in ask({"do": "note", "text": "second"})
     assert [note["text"] for note in lines(desk.folder.notes)] == ["first", "second"]
+
+
+def test_what_a_full_disk_did_not_take_is_written_as_soon_as_there_is_room(ask: Commanding, desk: Desk) -> None:
+    assert desk.folder is not None
+    assert desk.annotations is not None
+    desk.folder.notes.mkdir()
+    ask({"do": "note", "text": "the last one"})
+    desk.annotations.catch_up()
+    desk.folder.notes.rmdir()
+    desk.annotations.catch_up()  # nobody notes anything more
+    assert [note["text"] for note in lines(desk.folder.notes)] == ["the last one"]
+    desk.annotations.catch_up()
+    assert len(lines(desk.folder.notes)) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("caf\udce9", "caf\ufffd"),  # typed in Latin-1 on a UTF-8 system
+        ("\ud83d", "\ufffd"),  # an emoji that was cut in two
+        ("a\u2028b\x85c", "a\u2028b\x85c"),  # line ends to Unicode, and to str.splitlines
+        ("a\nb\x00", "a\nb\x00"),
+        ("\U0001f600 µV", "\U0001f600 µV"),
+    ],
+)
+def test_odd_text_is_kept_on_one_line_and_spoils_no_later_note(
+    ask: Commanding, desk: Desk, said: str, kept: str
+) -> None:
+    assert desk.folder is not None
+    assert "warning" not in ask({"do": "note", "text": said, "marker": True})
+    ask({"do": "mark", "label": said})
+    ask({"do": "note", "text": "later"})
+    assert [note["text"] for note in lines(desk.folder.notes)] == [kept, "later"]
+    assert [marker["label"] for marker in desk.markers()] == [f"note: {kept}", kept]
+    desk.folder.notes.read_text(encoding="utf-8").encode()
+    desk.live.push(10)
+    ask({"do": "record", "on": False})
+    read = load(desk.folder.recording)
+    assert read["notes"]["time_series"] == [[f"note: {kept}"]]
+    assert read["experimenter"]["time_series"] == [[kept]]
 
 
 def test_a_marker_may_bring_its_time_and_a_code(ask: Commanding, desk: Desk) -> None:
@@ -286,6 +344,23 @@ def test_decoders_are_halted_and_go_on_in_the_main_loop_and_that_is_no_restart(a
         ask({"do": "restart", "decoder": "one"})
     assert ask({"do": "decode", "on": False}) == {"ok": True, "decoders": ["two"]}  # the one that is not stopped yet
     assert ask({"do": "decode", "on": True, "decoder": "one"}) == {"ok": True, "decoders": ["one"]}
+
+
+def test_a_script_that_stops_decoding_and_starts_it_at_once_is_not_left_without(ask: Commanding, desk: Desk) -> None:
+    """The main loop comes to processes some 50 ms later; what was asked for last counts, not what it has come to."""
+    assert ask({"do": "decode", "on": False})["decoders"] == ["one", "two"]
+    with pytest.raises(ConfigError, match="all decoders are stopped already"):
+        ask({"do": "decode", "on": False})
+    with pytest.raises(ConfigError, match="decoder one is stopped"):
+        ask({"do": "restart", "decoder": "one"})
+    started = []
+    for name, worker in desk.workers.items():
+        worker.start = partial(started.append, name)  # type: ignore[method-assign]
+    assert ask({"do": "decode", "on": True})["decoders"] == ["one", "two"]
+    desk.tick()
+    assert sorted(started) == ["one", "two"]
+    with pytest.raises(ConfigError, match="all decoders are decoding already"):
+        ask({"do": "decode", "on": True})
 
 
 def test_decoders_that_share_a_worker_stop_together_and_are_all_named(ask: Commanding, desk: Desk) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbci import config
-from rtbci.config import Component, DecoderConfig, EvidenceConfig, Experiment, Trial
+from rtbci.config import Component, DecoderConfig, EvidenceConfig, Experiment, RemoteConfig, Trial
 from rtbci.errors import ConfigError
 
 EXAMPLE = """\
@@ -120,6 +120,11 @@ def test_every_table_and_optional_key_is_read():
         [session]
         ring_seconds = 30
         lost_after = 2
+        [remote]
+        port = 0
+        host = "::1"
+        rcs = false
+        token_file = "keys/remote.token"
         """
     )
     erp = experiment.decoder("erp")
@@ -140,6 +145,7 @@ def test_every_table_and_optional_key_is_read():
     assert experiment.markers.streams == ("Stimuli",)
     assert (experiment.recording.folder, experiment.recording.subject) == (Path("data"), "S-01")
     assert (experiment.session.ring_seconds, experiment.session.lost_after) == (30.0, 2.0)
+    assert experiment.remote == RemoteConfig(0, "::1", False, Path("keys/remote.token"))
     assert [experiment.label_of(label) for label in ("1", "2", "left", "3")] == ["right", "left", "left", None]
 
 
@@ -195,6 +201,14 @@ REFUSED = {
     "no name": (('name = "fists or feet"\n', ""), "name: is missing", 'name = "fists or feet"'),
     "streams empty": (("[evidence]", "[markers]\nstreams = []\n[evidence]"), "[markers] streams = []", "all in sight"),
     "subject a path": (("[evidence]", '[recording]\nsubject = "a/b"\n[evidence]'), '[recording] subject = "a/b"', "letters"),
+    "remote port in words": (("[evidence]", '[remote]\nport = "a"\n[evidence]'), '[remote] port = "a": is no port', "22345"),
+    "remote port too high": (("[evidence]", "[remote]\nport = 65536\n[evidence]"), "port = 65536: is no port", "0 to 65535"),
+    "remote port true": (("[evidence]", "[remote]\nport = true\n[evidence]"), "port = true: is no port", "22345"),
+    "remote rcs a text": (("[evidence]", '[remote]\nrcs = ""\n[evidence]'), '[remote] rcs = "": a string', "true or false"),
+    "remote host empty": (("[evidence]", '[remote]\nhost = ""\n[evidence]'), '[remote] host = "": is empty', "127.0.0.1"),
+    "remote token itself": (("[evidence]", '[remote]\ntoken = "x"\n[evidence]'), 'token = "x"', '"token_file"'),
+    "remote token file": (("[evidence]", "[remote]\ntoken_file = 7\n[evidence]"), "token_file = 7", "remote.token"),
+    "remote as a value": (("name = ", "remote = true\nname = "), "remote = true: a true/false came", "[remote]"),
     "ring too short": (("[evidence]", "[session]\nring_seconds = 0.5\n[evidence]"), "[session] ring_seconds = 0.5", "60.0"),
 }  # fmt: skip
 
@@ -374,6 +388,13 @@ VALUES = st.recursive(
 ARGS = st.dictionaries(ARG_NAMES, VALUES, max_size=3)
 COMPONENTS = st.builds(Component, WORDS.filter(str.strip), ARGS)
 SECONDS = st.floats(0.001, 1000.0)
+REMOTES = st.builds(
+    RemoteConfig,
+    st.integers(0, 65535),
+    st.sampled_from(["127.0.0.1", "::1"]),
+    st.booleans(),
+    st.sampled_from([None, Path("a b/remote.token")]),
+)
 
 
 @st.composite
@@ -411,6 +432,7 @@ def experiments(draw):
         config.MarkersConfig(draw(st.one_of(st.none(), st.lists(WORDS, min_size=1, max_size=2).map(tuple)))),
         config.RecordingConfig(Path(draw(st.sampled_from(["sessions", "a b/c"]))), draw(st.sampled_from(["", "S1"]))),
         config.SessionConfig(draw(st.floats(1.0, 100.0)), draw(SECONDS)),
+        remote=draw(st.one_of(st.none(), REMOTES)),
     )
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from rtbci import config
-from rtbci.errors import ConfigError
+from rtbci.errors import ConfigError, SourceError
 from rtbci.feature_choice import chosen, suggest
 from rtbci.feature_epochs import Options, compare, measure, span_of
 from rtbci.feature_maps import FeatureMaps, load, save
 from rtbci.separability import adjusted, rank_sum, signed_r2
+from rtbci.training_set import Piece
 
 RATE, CHANNELS = 100.0, ("C3", "Cz", "C4", "Oz")
 TRIALS, EVERY = 40, 4.0
@@ -118,6 +119,16 @@ def test_the_rank_sum_is_exact_for_few_trials_and_normal_for_many() -> None:
     from scipy.stats import norm
 
     assert rank_sum(many, many + 100.0)[0] == pytest.approx(2 * norm.sf(z), rel=1e-9)
+
+
+def test_a_tie_in_one_cell_does_not_change_the_test_of_another() -> None:
+    first, second = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]), np.array([[4.0, 3.0], [5.0, 5.0], [6.0, 6.0]])
+    p = rank_sum(first, second)
+    assert p[0] == pytest.approx(0.1)  # 3 against 3, wholly apart, as above
+    # ranks 1, 2, 3.5 of 6: U = 0.5, mean 4.5, variance 9/12 · (7 − (2³ − 2) / 30), continuity ½
+    from scipy.stats import norm
+
+    assert p[1] == pytest.approx(2 * norm.sf((4.0 - 0.5) / np.sqrt(9 / 12 * (7 - 6 / 30))))
 
 
 def test_adjusted_p_are_those_of_benjamini_and_hochberg() -> None:
@@ -228,6 +239,16 @@ def test_an_average_reference_takes_out_what_all_channels_have(tmp_path: Path) -
     assert one.r2[3, _at(maps.frequencies, 12.0)] > 0.3  # a quarter of C3's rhythm, with the other sign of amplitude
 
 
+def test_a_recording_that_is_given_twice_is_refused_and_two_pieces_of_it_are_not(tmp_path: Path) -> None:
+    """Trials that count twice have a p that is too small."""
+    recording, experiment = _recording(tmp_path / "r.csv", rhythm=1.0), _experiment(tmp_path)
+    (tmp_path / "again.csv").symlink_to(recording)
+    with pytest.raises(SourceError, match=r"again\.csv is given twice; each recording once would be right"):
+        measure(experiment, [recording, tmp_path / "again.csv"])
+    halves = [Piece(recording, 0, 8000), Piece(recording, 8000, None)]
+    assert sum(measure(experiment, halves).trials) in (39, 40)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -262,6 +283,13 @@ def test_maps_are_read_back_as_they_were(tmp_path: Path) -> None:
         assert np.array_equal(one.q, other.q)
     assert np.array_equal(read.times, maps.times)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["maps.json", "maps.npz"]
+
+
+def test_maps_that_cannot_be_written_are_refused_in_a_line(tmp_path: Path) -> None:
+    maps = measure(_experiment(tmp_path), [_recording(tmp_path / "r.csv")])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"maps\.npz: cannot be written: .*; a path in a writable folder"):
+        save(maps, tmp_path / "file" / "maps.npz")
 
 
 def test_what_is_no_map_is_refused(tmp_path: Path) -> None:

@@ -327,7 +327,38 @@ def test_a_recording_is_known_by_its_hash(tmp_path):
     assert models.fingerprint(tmp_path / "r.xdf") == {
         "name": "r.xdf",
         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "bytes": 3,
     }
+
+
+def test_a_recording_that_has_grown_since_the_training_is_still_the_one_that_was_trained_on(tmp_path):
+    """A calibration is trained on while its session records."""
+    recording, other = tmp_path / "r.xdf", tmp_path / "other.xdf"
+    recording.write_bytes(b"abc")
+    other.write_bytes(b"abd, and more")
+    known = [{"name": "x.xdf", "sha256": "ab" * 32}, models.fingerprint(recording)]
+    assert models.trained_on_this(known, recording)
+    with recording.open("ab") as file:
+        file.write(b", and more")
+    assert models.trained_on_this(known, recording)
+    assert not models.trained_on_this(known, other)
+    other.write_bytes(b"ab")
+    assert not models.trained_on_this(known, other)
+
+
+def test_trials_of_all_recordings_are_counted_once_also_in_models_that_say_of_each_how_many_all_have():
+    new = [{"bytes": 9, "trials": 15}, {"bytes": 8, "trials": 20}]
+    assert (models.counted(new, "trials"), models.counted([], "trials")) == (35, 0)
+    assert models.counted([{"trials": 35}, {"trials": 35}], "trials") == 35
+
+
+def test_models_of_before_there_was_a_length_know_the_whole_file(tmp_path):
+    recording = tmp_path / "r.xdf"
+    recording.write_bytes(b"abc")
+    old = {key: value for key, value in models.fingerprint(recording).items() if key != "bytes"}
+    assert models.trained_on_this([old], recording)
+    recording.write_bytes(b"abcd")
+    assert not models.trained_on_this([old], recording)
 
 
 # ---------------------------------------------------------------------- the stream it is to run on

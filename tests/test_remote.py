@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import stat
 import threading
@@ -15,9 +17,10 @@ import pytest
 from rtbci import remote
 from rtbci.commands import FIELDS
 from rtbci.errors import ConfigError, RecordingError
+from rtbci.experiment import RemoteConfig
 from rtbci.line_server import LONGEST_LINE, MOST_CLIENTS
 from rtbci.rcs import BIDS, DEFAULTS, WILDCARDS, replaced
-from rtbci.remote import RemoteServer, RemoteSettings
+from rtbci.remote import RemoteServer, RemoteSettings, token_in
 from rtbci.runfolder import RunFolder
 
 
@@ -27,16 +30,32 @@ class Session:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.said: list[str] = []
+        self.recording: str | None = None
+
+    @property
+    def wishes(self) -> list[dict[str, Any]]:
+        """What it was asked to do."""
+        return [command for command in self.asked if command["do"] != "status"]
 
     def handle(self, command: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(command)
         match command:
             case {"do": "help"}:
                 return {"ok": True, "commands": {"status": {}}}
+            case {"do": "status"}:
+                state = "off" if self.recording is None else "recording"
+                recording = {"state": state, "path": self.recording}
+                return {"ok": True, "echo": command, "status": {"recording": recording}}
             case {"do": "record", "on": True, **rest}:
-                return {"ok": True, "part": 1, "path": rest.get("name", "recording.xdf")}
+                if self.recording is not None:
+                    raise RecordingError(f"recording already, to {self.recording}; stop that part first")
+                self.recording = rest.get("name", "recording.xdf")
+                return {"ok": True, "part": 1, "path": self.recording}
             case {"do": "record"}:
-                raise RecordingError("nothing is being recorded; there is no part to stop")
+                if self.recording is None:
+                    raise RecordingError("nothing is being recorded; there is no part to stop")
+                path, self.recording = self.recording, None
+                return {"ok": True, "path": path}
             case {"do": "break"}:
                 raise ZeroDivisionError("by zero")
         return {"ok": True, "echo": command}
@@ -106,7 +125,7 @@ def test_json_needs_the_token_in_each_line_or_once_for_the_connection(start: Sta
     server = start()
     caller = Caller(server)
     assert "a token is needed" in caller.json(do="status")["error"]
-    assert caller.json(do="status", token=server.token) == {"ok": True, "echo": {"do": "status"}}
+    assert caller.json(do="status", token=server.token)["echo"] == {"do": "status"}
     other = Caller(server)
     assert other.json(do="hello", token=server.token)["commands"] == {"status": {}}
     assert other.json(do="note", text="µ") == {"ok": True, "echo": {"do": "note", "text": "µ"}}
@@ -152,13 +171,12 @@ def test_labrecorders_commands_are_answered_with_ok_and_need_no_token(
     start: Start, session: Session, line: str, asked: list[dict[str, Any]]
 ) -> None:
     assert Caller(start()).text(line) == "OK"
-    assert session.asked == asked
+    assert session.wishes == asked
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("stop", "ERROR nothing is being recorded"),
         ("stopp", "ERROR 'stopp' is none of LabRecorder's commands (select all, select none, update, start"),
         ("start now", "ERROR 'start now' is none of LabRecorder's"),
         ("select some", "is none of LabRecorder's commands"),
@@ -179,16 +197,116 @@ def test_what_labrecorder_would_swallow_is_an_error_in_words(start: Start, line:
     assert caller.text("update") == "OK"
 
 
+def test_start_and_stop_out_of_turn_are_ok_as_with_labrecorder_and_told_at_the_session(
+    start: Start, session: Session
+) -> None:
+    """Programs send them to be on the safe side, several in a bunch, and some end at a reply that is not OK."""
+    server = start()
+    caller = Caller(server)
+    assert caller.text("stop") == "OK"
+    assert session.wishes == []
+    assert session.said[-1] == "remote control: stop was asked for; nothing was being recorded"
+    assert caller.text("start") == "OK"
+    assert session.said[-1] == "remote control: recording to recording.xdf"
+    assert caller.text("filename {task:rest} {template:%b.xdf}") == "OK"
+    assert caller.text("start") == "OK"
+    assert session.wishes == [{"do": "record", "on": True}]  # what is being recorded goes on
+    assert session.said[-1] == (
+        "remote control: start was asked for while recording: recording.xdf goes on; rest.xdf is for the next part"
+    )
+    assert server.status() == {"host": "127.0.0.1", "port": server.port, "clients": 1, "said": session.said[-1]}
+    assert caller.text("stop") == "OK"
+    assert session.said[-1] == "remote control: recording was stopped: recording.xdf"
+    assert caller.text("start") == "OK"
+    assert session.wishes[-1] == {"do": "record", "on": True, "name": "rest.xdf"}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("filename {person:P003}", True), ("start", True), ("start now", True), ("\x00\x01", False)]
+)
+def test_what_is_refused_is_told_at_the_session_because_few_programs_look(
+    start: Start, session: Session, monkeypatch: pytest.MonkeyPatch, line: str, told: bool
+) -> None:
+    real = session.handle
+
+    def refuse(command: dict[str, Any]) -> dict[str, Any]:
+        if command["do"] == "record":
+            raise RecordingError("the session is still starting; record when samples flow")
+        return real(command)
+
+    monkeypatch.setattr(session, "handle", refuse)
+    assert Caller(start()).text(line).startswith("ERROR ")
+    refused = [text for text in session.said if "was refused" in text]
+    assert len(refused) == told
+    assert all(text.startswith(f"remote control: {line!r} was refused: ") for text in refused)
+
+
+def test_a_program_that_asks_for_the_status_all_the_time_does_not_fill_the_log(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start()
+    caller = Caller(server)
+    with caplog.at_level("INFO", "rtbci.session"):
+        for _ in range(10):
+            caller.json(do="status", token=server.token)
+        caller.json(do="note", text="x")
+    assert [record.getMessage().partition(" asks for ")[2] for record in caplog.records] == [
+        "{'do': 'note', 'text': 'x'}"
+    ]
+
+
+def test_the_token_of_a_file_is_made_once_and_then_kept(tmp_path: Path) -> None:
+    path = tmp_path / "remote.token"
+    token = token_in(path)
+    assert re.fullmatch("[0-9a-f]{32}", token)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert token_in(path) == token
+    path.write_text("a-token-of-my-own\r\n")
+    assert token_in(path) == "a-token-of-my-own"
+
+
+@pytest.mark.parametrize("text", ["", "short", "two words of sixteen letters", "x" * 201, "µ" * 16, "x" * 100_000])
+def test_a_file_that_holds_no_token_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "remote.token"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"remote.token: holds no token; one word of 16 to 200"):
+        token_in(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_token_that_others_may_read_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "remote.token"
+    token = token_in(path)
+    path.chmod(0o640)
+    with pytest.raises(
+        ConfigError, match=r"other users may read it \(mode 640\); mode 600 \(chmod 600\) would be right"
+    ):
+        token_in(path)
+    path.chmod(0o400)
+    assert token_in(path) == token
+    with pytest.raises(ConfigError, match="cannot be read or made"):
+        token_in(tmp_path / "gone" / "remote.token")
+
+
+def test_the_tables_port_is_this_modules() -> None:
+    assert RemoteConfig().port == remote.PORT == RemoteSettings().port
+    assert RemoteConfig().host == RemoteSettings().host
+    assert RemoteConfig().rcs is RemoteSettings().rcs
+
+
 def test_filename_names_the_next_part_and_keeps_what_it_was_told_before(start: Start, session: Session) -> None:
     server = start()
     caller = Caller(server)
     assert caller.text("filename {participant:P003} {session:S002}{task:rest} {modality:meg}") == "OK"
     assert caller.text("start") == "OK"
+    assert caller.text("stop") == "OK"
     assert Caller(server).text("filename {run:12} {Acquisition:pre}") == "OK"  # another connection, the same recorder
     assert caller.text("start") == "OK"
+    assert caller.text("stop") == "OK"
     assert caller.text(r"filename {root:C:\Data\} {template:exp%n\%p_block_%b.xdf}") == "OK"
     assert caller.text("start") == "OK"
-    assert [command["name"] for command in session.asked] == [
+    assert [command["name"] for command in session.wishes if command["on"]] == [
         "sub-P003/ses-S002/meg/sub-P003_ses-S002_task-rest_run-001_meg.xdf",
         "sub-P003/ses-S002/meg/sub-P003_ses-S002_task-rest_acq-pre_run-012_meg.xdf",
         "exp012/P003_block_rest.xdf",
@@ -201,7 +319,7 @@ def test_a_filename_that_is_refused_changes_nothing(start: Start, session: Sessi
     caller.text("filename {participant:P003}")
     assert caller.text("filename {task:rest} {run:x}").startswith("ERROR")
     caller.text("start")
-    assert session.asked[0]["name"] == "sub-P003/ses-S001/eeg/sub-P003_ses-S001_task-Default_run-001_eeg.xdf"
+    assert session.wishes[0]["name"] == "sub-P003/ses-S001/eeg/sub-P003_ses-S001_task-Default_run-001_eeg.xdf"
 
 
 def test_wildcards_are_labrecorders() -> None:
@@ -263,7 +381,7 @@ def test_garbage_half_lines_and_those_who_leave_disturb_nobody(start: Start, ses
     assert half.reply() == "OK\n"
     half.send(b"rt\nupdate\n")  # two lines in one piece
     assert (half.reply(), half.reply()) == ("OK\n", "OK\n")
-    assert [command["do"] for command in session.asked] == ["record"]
+    assert session.wishes == [{"do": "record", "on": True, "name": replaced(BIDS, {**DEFAULTS, "run": "3"})}]
 
 
 def test_a_line_without_an_end_is_given_up(start: Start) -> None:
@@ -315,6 +433,5 @@ def test_the_documented_program_works_as_it_stands(start: Start, session: Sessio
     text = (ROOT / "docs" / "remote-control.md").read_text()
     program = text.split("```python\n")[1].split("```")[0]
     program = program.replace("22345", str(server.port)).replace("9f2c…", server.token)
-    program = program.replace('["status"]["recording"]', "")
     exec(compile(program, "docs/remote-control.md", "exec"), {})
     assert [command["do"] for command in session.asked] == ["help", "record", "mark", "status"]

@@ -185,6 +185,16 @@ def test_a_decoder_without_arrays_is_checked_for_all_the_rest():
     assert check_decoder(Unsaved).accuracy > 0.9
 
 
+class NoWayBack(Unsaved):
+    def arrays(self):
+        return self.inner.arrays()
+
+
+class EndsTheProgram(NearestPower):
+    def predict(self, window):
+        raise SystemExit(3)
+
+
 class WritesNothing(NearestPower):
     def predict(self, window):
         raise TypeError("log-power of nothing")
@@ -212,6 +222,8 @@ class WritesNothing(NearestPower):
         (SavesText, r"SavesText.arrays\(\) gives 'name': str"),
         (TakesAnything, r"TakesAnything.restore\(\) took arrays that are not its own"),
         (FailsOnForeign, r"FailsOnForeign.restore\(\) raised KeyError"),
+        (NoWayBack, r"NoWayBack has no restore\(\); it must have arrays\(\), restore\(\)"),
+        (EndsTheProgram, "EndsTheProgram.predict raised SystemExit on a window"),
         (TwoClassesOnly, "TwoClassesOnly.fit raised ValueError on 3 classes of windows: two classes only"),
         (
             WritesNothing,
@@ -223,6 +235,18 @@ def test_a_broken_decoder_is_told_what_is_wrong(broken, says):
     with pytest.raises(ContractError, match=says) as raised:
         check_decoder(broken)
     assert "\n" not in str(raised.value)
+
+
+def test_what_makes_no_decoder_is_told_what_would():
+    with pytest.raises(ContractError, match=r"was given a NearestPower; .* lambda: NearestPower\(…\)"):
+        check_decoder(NearestPower())
+
+    class NeedsDepth(NearestPower):
+        def __init__(self, depth):
+            self.depth = depth
+
+    with pytest.raises(ContractError, match=r"NeedsDepth\(\) raised TypeError: .*'depth'; .* lambda: NeedsDepth\(…\)"):
+        check_decoder(NeedsDepth)
 
 
 def test_a_stated_tolerance_forgives_that_much_and_no_more():

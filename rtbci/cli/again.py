@@ -125,7 +125,11 @@ def verify(session: Path, tolerance: float | None, as_json: bool) -> int:
     if not verdict.decoders:
         lines.append("the session ran no decoder: there is nothing to compare")
     if verdict.proves_nothing:
-        lines.append("nothing is proven: no decision could be compared, because what it was made from was not recorded")
+        made = verdict.total("unrecorded") + verdict.total("unsettled")
+        why = (
+            "no decision could be compared, because what it was made from was not recorded" if made else "none was made"
+        )
+        lines.append(f"nothing is proven: {why}")
     finish(verdict.as_json(), "\n".join(lines), as_json)
     return 1 if verdict.total("different") or verdict.proves_nothing else 0
 

@@ -48,12 +48,13 @@ def check(
 
     loaded = config.load(experiment)
     chosen, found = _models(loaded, model)
-    findings = of_experiment(loaded) + found
+    no_source = _source(loaded, recording)
+    findings = of_experiment(loaded) + no_source + found
     info: StreamInfo | None = None
     if recording is not None:
         info, found = _recording(loaded, recording)
         findings += found
-    elif stream:
+    elif stream and not no_source:
         info, found = _stream(loaded, wait)
         findings += found
     if info is not None:
@@ -103,6 +104,25 @@ def _models(experiment: Experiment, model: Path | None) -> tuple[dict[str, tuple
     else:
         found += [compatibility.Finding("note", "model", "has no model: it does not decide", name) for name in without]
     return chosen, found
+
+
+def _source(experiment: Experiment, recording: Path | None) -> list[Finding]:
+    """Why no session could make the source that the experiment names, where none could; nothing is opened.
+
+    A file that is to be named later, by a ``recording``, is no reason.
+    """
+    from rtbci import assemble
+    from rtbci.compatibility import DIFFERS, Finding
+    from rtbci.errors import ConfigError
+
+    try:
+        if recording is None and experiment.source.use == "file":
+            assemble.make_source(experiment)
+        else:
+            assemble.check_source(experiment, recording or Path())
+    except ConfigError as error:
+        return [Finding(DIFFERS, "source", str(error))]
+    return []
 
 
 def _recording(experiment: Experiment, path: Path) -> tuple[StreamInfo, list[Finding]]:

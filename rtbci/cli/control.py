@@ -95,7 +95,10 @@ def parse(words: Sequence[str], marker: bool = False) -> dict[str, Any]:
             if len(rest) > 1:
                 found["time"] = _number(rest[1], "mark: the time")
             if len(rest) > 2:
-                found["code"] = int(_number(rest[2], "mark: the code"))
+                code = _number(rest[2], "mark: the code")
+                if not code.is_integer():
+                    raise click.UsageError(f"mark: the code {rest[2]!r} is no whole number; such as 7.")
+                found["code"] = int(code)
         case "record" | "decode":
             found["on"] = _switch(rest[0], do)
             if len(rest) > 1:
@@ -155,6 +158,9 @@ def _status_text(status: dict[str, Any]) -> str:
                 f"{decoder['trial_accuracy']:.3f} right of {decoder['trials']} trials (chance {decoder['chance']:.2f})"
             )
         lines.append(f"{name:<10} {decoder['state']}, {role}, {decoder['decoded']} decided, {trials}")
+    if remote := status.get("remote"):
+        said = f"; {remote['said']}" if remote["said"] else ""
+        lines.append(f"remote     {remote['host']} port {remote['port']}, {remote['clients']} connected{said}")
     if status["bads"]:
         lines.append(f"bad        {', '.join(status['bads'])}")
     return "\n".join(lines)

@@ -114,7 +114,10 @@ def feature_maps(
         "applied": str(apply_to) if applied else None,
         "validated": worth,
     }
-    finish(result, _as_text(maps, choice, out, worth), as_json)
+    text = [_as_text(maps, choice, out, worth)]
+    if apply_to is not None:
+        text.append(f"{apply_to} written" if applied else f"{apply_to} not written: there is nothing to choose")
+    finish(result, "\n".join(text), as_json)
     return 1 if worth is not None and worth["failed"] else 0
 
 
@@ -134,13 +137,19 @@ def _as_text(maps: FeatureMaps, choice: Choice, out: Path, worth: dict[str, Any]
             "",
             f"with the choice made anew in every fold ({able} of {len(worth['folds'])} found anything to choose):",
         ]
-        lines += [
-            f"  {name}: {one['trial_accuracy']:.2f} of {one['trials']} trials, chance {one['chance']:.2f}, "
-            f"trained on shuffled labels {one['shuffled']:.2f}"
-            for name, one in worth["summary"].items()
-        ]
+        lines += [f"  {name}: {_worth(one)}" for name, one in worth["summary"].items()]
         lines += [f"  failed: {one['task']}: {one['error']}" for one in worth["failed"]]
     return "\n".join([*lines, f"{out} written"])
+
+
+def _worth(one: dict[str, Any]) -> str:
+    if not one["trials"]:
+        return "no trial could be scored; trials as long as the decoder's window would be needed"
+    return (
+        f"{one['trial_accuracy']:.2f} of {one['trials']} trials, chance {one['chance']:.2f}, always the most frequent "
+        f"class {one['chance_majority']:.2f}, trained on shuffled labels {one['shuffled']:.2f}, "
+        f"permutation p {one['permutation_p']:.2g}"
+    )
 
 
 def _line(maps: FeatureMaps, one: FeatureMap, number: int) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -35,11 +38,35 @@ def gui(experiment: Path | None, attach: Path | None, theme: str | None, as_json
     arguments += ["--theme", theme] if theme else []
     arguments += ["--attach", str(attach)] if attach else []
     arguments += [str(experiment)] if experiment else []
-    done = subprocess.run(arguments, check=False, stderr=subprocess.PIPE, text=True)
-    if done.returncode == 2:
-        raise RtbciError(
-            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the window could not be shown"
-        )
-    click.echo(done.stderr, nl=False, err=True)
-    finish({"window": done.returncode}, "the window was closed", as_json)
-    return 0 if done.returncode == 0 else 1
+    code, said = _shown(arguments)
+    if code == 2:
+        raise RtbciError(said.strip().splitlines()[-1] if said.strip() else "the window could not be shown")
+    click.echo(said, nl=False, err=True)
+    how = "was closed" if code == 0 else f"ended with exit code {code}" if code > 0 else f"died ({_named(-code)})"
+    goes_on = "" if code == 0 else "; sessions go on without it, and `rtbci gui` shows those that run"
+    finish({"window": code}, f"the window {how}{goes_on}", as_json)
+    return 0 if code == 0 else 1
+
+
+def _shown(arguments: Sequence[str]) -> tuple[int, str]:
+    """Run the window until it is closed: its exit code, and what it said on stderr.
+
+    Ctrl-C, and a signal to us alone, are passed on: the window closes itself and keeps what is to be remembered.
+    """
+    child = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, errors="replace")
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        said = child.communicate()[1]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return child.returncode, said
+
+
+def _named(number: int) -> str:
+    """The name of signal ``number``."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

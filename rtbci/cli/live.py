@@ -160,6 +160,42 @@ def _own_source(experiment: Experiment) -> Source:
     return LiveFile(source) if experiment.source.use == "file" else source
 
 
+class _Port(click.IntRange):
+    """A port, or `OWN_PORT` where ``--remote`` stands alone."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return OWN_PORT if value == "" else super().convert(value, param, ctx)
+
+
+OWN_PORT = -1
+"""In place of a port: that of the experiment's [remote] table, or LabRecorder's."""
+
+
+def _remote(
+    experiment: Experiment, port: int | None, host: str | None, rcs: bool | None, token_file: Path | None
+) -> RemoteSettings | None:
+    """Where the session listens: what the options say, and for the rest the experiment's [remote] table; None: nowhere."""
+    from rtbci.config import RemoteConfig
+    from rtbci.remote import RemoteSettings, token_in
+
+    table = experiment.remote
+    if table is None and port is None:
+        if host is not None or rcs is not None or token_file is not None:
+            raise click.UsageError(
+                "--remote-host, --rcs, --no-rcs and --token-file say how --remote listens; --remote is missing."
+            )
+        return None
+    table = table or RemoteConfig()
+    if token_file is None and table.token_file is not None:
+        token_file = experiment.resolve(table.token_file)
+    return RemoteSettings(
+        table.port if port is None or port == OWN_PORT else port,
+        table.host if host is None else host,
+        table.rcs if rcs is None else rcs,
+        None if token_file is None else token_in(token_file),
+    )
+
+
 @command(
     "rtbci run experiment.toml --model fists.rtbci",
     "rtbci run experiment.toml --model fists.rtbci --headless --seconds 120 --json",
@@ -181,16 +217,25 @@ def _own_source(experiment: Experiment) -> Source:
 @click.option(
     "--remote",
     is_flag=False,
-    flag_value="22345",
+    flag_value="",
     metavar="[PORT]",
-    type=click.IntRange(0, 65535),
-    help="Let programs on this computer control the session over TCP (port 22345, LabRecorder's; 0: any that is free).",
+    type=_Port(0, 65535),
+    help="Let programs on this computer control the session over TCP (port 22345, LabRecorder's; 0: any that is free). "
+    "With a [remote] table in the experiment a session listens anyway, and these options override it.",
+)
+@click.option("--no-remote", is_flag=True, help="Do not listen, though the experiment has a [remote] table.")
+@click.option(
+    "--remote-host", metavar="ADDRESS", help="Listen there: other computers may connect. [default: 127.0.0.1]"
 )
 @click.option(
-    "--remote-host", default="127.0.0.1", metavar="ADDRESS", help="Listen there: other computers may connect."
+    "--rcs/--no-rcs",
+    default=None,
+    help="Understand LabRecorder's commands, which need no token, or not. [default: rcs]",
 )
 @click.option(
-    "--no-rcs", is_flag=True, help="With --remote: do not understand LabRecorder's commands, which need no token."
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The token stands there, also in the next session; made where it is not there.",
 )
 def run_session(
     experiment: Path,
@@ -202,8 +247,10 @@ def run_session(
     record_only: bool,
     no_record: bool,
     remote: int | None,
-    remote_host: str,
-    no_rcs: bool,
+    no_remote: bool,
+    remote_host: str | None,
+    rcs: bool | None,
+    token_file: Path | None,
     as_json: bool,
 ) -> None:
     """Run a live session: acquire, record, decode, show.
@@ -211,11 +258,10 @@ def run_session(
     Ctrl-C ends it properly. Closing the window does not: the session goes on, and 'rtbci attach' opens a window again.
     'rtbci control' starts and stops recording and decoding, notes and marks, from another terminal.
     """
-    if remote is None and (no_rcs or remote_host != "127.0.0.1"):
-        raise click.UsageError("--remote-host and --no-rcs say how --remote listens; --remote is missing.")
     from rtbci import config, report
-    from rtbci.remote import RemoteSettings
 
+    if no_remote and (remote, remote_host, rcs, token_file) != (None, None, None, None):
+        raise click.UsageError("--no-remote listens nowhere: no other option of --remote goes with it.")
     if record_only and (model is not None or no_record):
         raise click.UsageError("--record-only decodes nothing and records: --model and --no-record do not go with it.")
     loaded = config.load(experiment)
@@ -227,7 +273,7 @@ def run_session(
         folder=folder,
         end_when_lost=end_when_lost,
         record=not no_record,
-        remote=None if remote is None else RemoteSettings(remote, remote_host, not no_rcs),
+        remote=None if no_remote else _remote(loaded, remote, remote_host, rcs, token_file),
         as_json=as_json,
     )
     finish(result, report.as_text(result), as_json)
@@ -261,6 +307,12 @@ def attach(session: Path, as_json: bool) -> int:
 def edit(experiment: Path, as_json: bool) -> int:
     """Edit an experiment file in a window; comments and order are kept. A file that is not there is begun."""
     _check_window()
-    code = subprocess.run([sys.executable, "-m", "rtbci_ui", "--edit", str(experiment)], check=False).returncode
-    finish({"experiment": str(experiment), "window": code}, f"{experiment}", as_json)
-    return 0 if code == 0 else 1
+    from rtbci.errors import RtbciError
+
+    arguments = [sys.executable, "-m", "rtbci_ui", "--edit", str(experiment)]
+    done = subprocess.run(arguments, check=False, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 2 and done.stderr.strip():  # it is no experiment, or cannot be shown
+        raise RtbciError(done.stderr.strip().splitlines()[-1])
+    click.echo(done.stderr, nl=False, err=True)
+    finish({"experiment": str(experiment), "window": done.returncode}, f"{experiment}", as_json)
+    return 0 if done.returncode == 0 else 1

@@ -94,7 +94,9 @@ def run_command(cli: click.Command, arguments: Sequence[str]) -> int:
 def _with_usage(error: click.ClickException) -> str:
     text = error.format_message()
     context = getattr(error, "ctx", None)
-    return f"{text} See '{context.command_path} --help'." if context is not None else text
+    if context is None:
+        return text
+    return f"{text}{'' if text.endswith(('.', '?')) else '.'} See '{context.command_path} --help'."
 
 
 def _refuse(message: str, as_json: bool, code: int = 2) -> int:

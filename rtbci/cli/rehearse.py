@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from rtbci.cli.again import Speed
 from rtbci.cli.live import SECONDS, models_for, run_live
 from rtbci.cli.output import command, finish, say
 from rtbci.cli.places import Place, Span
+from rtbci.cli.rehearsed import keep_or_clear, mark, notes
 
 if TYPE_CHECKING:
     from rtbci.config import DecoderConfig, Experiment
@@ -78,6 +78,7 @@ def _player(
     names: Sequence[str],
     recording: Path,
     faults: FaultSettings,
+    flattering: Sequence[str],
     session: Callable[[], Session | None],
     **how: Any,
 ) -> FaultySource:
@@ -99,14 +100,22 @@ def _player(
             running = session()
             return None if running is None else running.run_folder
 
+        def begun() -> None:
+            running = session()
+            if running is not None:
+                mark(running, recording, faulty)
+
         followers = Followers({config.name: _pace(config, rate) for config in configs}, rate, run_folder)
         player = PlaybackSource(
             lambda: _open(experiment, paths),
             str(recording),
             followers,
             Manner(settle=SETTLE_SECONDS + max(windows, default=0.0), **how),
+            begun,
+            flattering,
         )
-        return FaultySource(player, faults[0], faults[1])
+        faulty = FaultySource(player, faults[0], faults[1])
+        return faulty
 
     tried = made()
     tried.open()  # a loop beyond its end, a channel that it does not have: said before anything starts
@@ -200,12 +209,14 @@ def rehearse(
     read_speed(speed)
     wanted = read_faults(faults)
     models = _models(loaded, model, recording)
+    flattering = notes(loaded, models, _recordings(recording))
     running: list[Session] = []
     player = _player(
         loaded,
         list(models),
         recording,
         (wanted, seed),
+        flattering,
         lambda: running[0] if running else None,
         speed=speed,
         start=start,
@@ -214,6 +225,8 @@ def rehearse(
         hold=hold or not headless,
     )
     say(f"REPLAY of {recording}, not live" + (f"; faults: {described(wanted)}" if wanted else ""), as_json)
+    for note in flattering:
+        say(f"note: {note}", as_json)
     result = run_live(
         loaded,
         models,
@@ -228,18 +241,6 @@ def rehearse(
         made=running.append,
     )
     result["playback"] = {"recording": str(recording), "faults": player.faults()}
-    _keep_or_clear(running[0], result, folder, as_json)
+    result["notes"] = [*result.get("notes", ()), *flattering]
+    keep_or_clear(running[0], result, folder, as_json)
     finish(result, report.as_text(result), as_json)
-
-
-def _keep_or_clear(session: Session, result: dict[str, Any], folder: Path | None, as_json: bool) -> None:
-    """Say in the session folder that it is a rehearsal; remove one that nothing was recorded in and nobody named."""
-    made = session.folder
-    if made is None:
-        return
-    if result["recording"].get("parts") or folder is not None:
-        made.update(rehearsal=result["playback"])
-        return
-    shutil.rmtree(made.path, ignore_errors=True)
-    result["session"] = None
-    say("nothing was recorded; --record keeps what is played", as_json)

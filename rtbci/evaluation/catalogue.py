@@ -80,7 +80,7 @@ def _entries(spec: str) -> list[_Entry]:
         raise SourceError(f"{spec}: there is no folder {path}; the root of a BIDS dataset would be right")
     if not path.is_dir():
         format_of(path)
-        return [_Entry(path, by_name(path), given)]
+        return [_Entry(path, _in_session(path).over(by_name(path)), given)]
     if not asked_bids and (path / "session.json").is_file():
         return _of_session(path, given)
     part = bids.part_of(path)
@@ -121,14 +121,38 @@ def _of_session(path: Path, given: str) -> list[_Entry]:
         raise SourceError(
             f"{path} has no {missing or 'recording'}; a session folder as `rtbci run` leaves it would be right"
         )
+    named = _named(folder, parts)
+    if named is None:
+        raise SourceError(
+            f"{folder.session}: does not say when the session started; a time as rtbci writes it would be right"
+        )
+    return [_Entry(part, one, given) for part, one in zip(parts, named, strict=True)]
+
+
+def _in_session(path: Path) -> Named:
+    """What a session that has ``path`` among the parts of its recording says of it, also while it runs; else nothing.
+
+    So a session that is given as the file in it sorts among those that are given as folders.
+    """
+    if not (path.parent / "session.json").is_file():
+        return Named()
+    folder = SessionFolder.open(path.parent)
+    parts = folder.recordings()
+    named = _named(folder, parts)
+    at = dict(zip([part.resolve() for part in parts], named or (), strict=False))
+    return at.get(path.resolve(), Named())
+
+
+def _named(folder: SessionFolder, parts: Sequence[Path]) -> list[Named] | None:
+    """Whose each part is, of which day and which time of it; None where the session does not say when it began."""
     try:
-        began = datetime.fromisoformat(about["started"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{folder.session}: does not say when the session started ({error})") from error
+        began = datetime.fromisoformat(folder.read()["started"])
+    except (KeyError, TypeError, ValueError):
+        return None
     subject = config.load(folder.experiment).recording.subject if folder.experiment.is_file() else ""
     day, run = f"{began:%Y-%m-%d}", f"{began:%H-%M-%S}"
     names = [run, *(f"{run}_{number}" for number in range(2, len(parts) + 1))]
-    return [_Entry(part, Named(subject or None, day, name), given) for part, name in zip(parts, names, strict=False)]
+    return [Named(subject or None, day, name) for name in names]
 
 
 def _identified(entry: _Entry, pattern: re.Pattern[str] | None) -> Named:

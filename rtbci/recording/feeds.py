@@ -150,10 +150,10 @@ class _WorkerFeed(Generic[R]):
             except Overrun:
                 continue  # overtaken between the two looks: the oldest has moved on
             lost = stop - self._next - len(rows)
-            if lost:
+            self._log.append(self._write(self._ring, rows, times).encode())
+            if lost:  # counted once these are written: a disk that does not take them is asked again
                 self.missed += lost
                 log.error("recorder overtaken: %d %s of %s are not in the recording", lost, self.WHAT, self._name)
-            self._log.append(self._write(self._ring, rows, times).encode())
             self._next = stop
             self.written += len(rows)
 

@@ -11,6 +11,36 @@ from numpy.typing import NDArray
 from rtbci.errors import RecordingError
 
 
+def append_whole(path: Path, piece: bytes, *, sync: bool = True) -> None:
+    """Append ``piece`` to the file ``path``, made where there is none; all of it or nothing. Raises OSError.
+
+    With ``sync`` it is on the disk, not only with the operating system, when this returns.
+    """
+    with path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) or 0 :]
+            if sync:
+                os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)  # half a line would spoil the next one
+            raise
+
+
+def cut_line(path: Path) -> int:
+    """Cut the last line of the file ``path`` where its writer was killed in the middle of it, and say by how many bytes.
+
+    Raises OSError.
+    """
+    text = path.read_bytes()
+    whole = text.rfind(b"\n") + 1
+    if whole < len(text):
+        os.truncate(path, whole)
+    return len(text) - whole
+
+
 class GrowingFile:
     """A new file that is only ever appended to, without a buffer of its own: what was appended survives ``kill -9``.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from rtbci.errors import RecordingError
+from rtbci.recording.growing_file import append_whole
 from rtbci.recording.stream_header import StreamHeader
 from rtbci.recording.xdf import XdfWriter
 from rtbci.ring import Ring
@@ -52,6 +52,7 @@ class MarkerFeed:
         self._reader = MarkerReader(path)
         self._aside_path = aside
         self._unrecorded: list[Marker] = []
+        self._pending: list[Marker] = []  # read, and not on the disk yet
         self.sink: StringStreams | None = None
         self.written = 0
         self.aside = 0
@@ -63,8 +64,10 @@ class MarkerFeed:
         self._write(early)
 
     def copy(self) -> None:
-        """Copy the markers that became known since the last call."""
-        self._write(self._reader.new())
+        """Copy the markers that became known since the last call, and those that could not be written then."""
+        self._pending += self._reader.new()
+        self._write(self._pending)
+        self._pending = []
 
     def _write(self, markers: list[Marker]) -> None:
         if not markers:
@@ -73,15 +76,12 @@ class MarkerFeed:
             self.sink.write(markers)
             self.written += len(markers)
             return
-        self._unrecorded = [*self._unrecorded, *markers][-MOST_UNRECORDED:]
         text = "".join(json.dumps(marker_to_json(marker)) + "\n" for marker in markers)
         try:
-            with self._aside_path.open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            append_whole(self._aside_path, text.encode())
         except OSError as error:
             raise RecordingError(f"cannot write {self._aside_path}: {error.strerror}") from error
+        self._unrecorded = [*self._unrecorded, *markers][-MOST_UNRECORDED:]
         self.aside += len(markers)
 
     def close(self) -> None:

@@ -61,8 +61,9 @@ class Recorder:
                                  |                          ^
                                  +-- disk full, folder removed --> stopped (says why in ``problem``) --begin()--> recording
 
-    Each stretch of recording is a part, a file of its own. Decisions are logged whether or not a part is being recorded.
-    The thread is the only one that writes; all else may be asked from any thread.
+    Each stretch of recording is a part, a file of its own. Decisions are logged whether or not a part is being recorded, and
+    after a fault as soon as the disk takes them again. The thread is the only one that writes; all else may be asked from
+    any thread.
 
     Parameters
     ----------
@@ -219,11 +220,15 @@ class Recorder:
         return self._status.samples_missed
 
     def samples_left(self) -> int:
-        """Samples that came, and should have been recorded, after a fault stopped the recording, or while it was closed."""
-        if not self._parts or self.state in ("closed", "off"):
-            return 0
-        last = self._parts[-1]
-        return max(0, self._ring.written - last.first_sample - last.samples - last.missed)
+        """Samples that came after a fault, until the next part began or the session ended, and should have been recorded."""
+        parts = tuple(self._parts)
+        ends = [*(part.first_sample for part in parts[1:]), self._ring.written if parts else 0]
+        unfinished = parts[-1:] if self.state not in ("closed", "off") else ()
+        return sum(
+            max(0, end - part.first_sample - part.samples - part.missed)
+            for part, end in zip(parts, ends, strict=False)
+            if part.problem is not None or part in unfinished
+        )
 
     # ------------------------------------------------------------------ the thread
 
@@ -234,7 +239,10 @@ class Recorder:
             self._wake.clear()
             # looked at before the copy: what was there when stop() was called is still copied
             ending = self._ending.is_set()
-            self._guarded(self._look)
+            if self._broken is None:
+                self._guarded(self._look)
+            else:
+                self._go_on_logging()
             self._queue.work_off()
         self._guarded(self._close)
         self._let_go()
@@ -245,10 +253,18 @@ class Recorder:
         try:
             work()
         except (RecordingError, OSError) as error:
-            self._stopped(str(error))
+            if self._broken is None:  # otherwise it is told already
+                self._stopped(str(error))
         except Exception as error:
             log.exception("the recorder failed")
             self._stopped(f"{type(error).__name__}: {error}")
+
+    def _go_on_logging(self) -> None:
+        """After a fault: write what the disk takes of markers and decisions; the signal waits for `begin`."""
+        try:
+            self._copy()
+        except Exception as error:  # noqa: BLE001 - the fault is told already, and the next look tries again
+            log.debug("logs cannot be written yet: %s", error)
 
     def _look(self) -> None:
         self._copy()
@@ -309,9 +325,13 @@ class Recorder:
         self._markers.begin(part.strings(), since)
 
     def _end(self) -> None:
-        """Close the part that is being recorded."""
+        """Close the part that is being recorded. Raises RecordingError or OSError where that fails; then it is stopped."""
         assert self._part is not None
-        self._part.writer.close()
+        try:
+            self._part.writer.close()
+        except (RecordingError, OSError) as error:
+            self._stopped(str(error))
+            raise
         self._report("off")
         self._put_away(None)
         log.info(

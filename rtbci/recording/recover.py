@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from rtbci.errors import RecordingError
 from rtbci.recording.chunks import MAGIC, Tag, check_magic, chunk_head
+from rtbci.recording.growing_file import cut_line
 from rtbci.recording.marker_feeds import GAP_STREAM
 from rtbci.recording.process import is_alive
 from rtbci.recording.session_folder import SessionFolder
@@ -110,7 +111,7 @@ def _recover(recording: Path) -> RecoverReport:
 def _complete(folder: SessionFolder, report: RecoverReport, last: float) -> RecoverReport:
     """Cut unfinished lines of logs, and note that the session is over, since ``last`` (seconds since 1970)."""
     logs = (*sorted(folder.decisions.glob("*.jsonl")), folder.notes, folder.bads, folder.markers_aside)
-    cut_log = sum(_cut_line(log) for log in logs if log.exists())
+    cut_log = sum(cut_line(log) for log in logs if log.exists())
     changed = report.changed or cut_log > 0
     if folder.read()["state"] == "running":
         changed = True
@@ -170,15 +171,6 @@ def _copy(file: BinaryIO, new: BinaryIO, start: int, stop: int) -> None:
         block = file.read(min(_BLOCK, stop - start))
         new.write(block)
         start += len(block)
-
-
-def _cut_line(log: Path) -> int:
-    """Cut a decision log's last line where it has no end, and say by how many bytes."""
-    text = log.read_bytes()
-    whole = text.rfind(b"\n") + 1
-    if whole < len(text):
-        os.truncate(log, whole)
-    return len(text) - whole
 
 
 def _report(path: Path, found: Survey, footers: int, changed: bool) -> RecoverReport:

@@ -104,8 +104,17 @@ class SessionFolder:
             raise RecordingError(
                 f"cannot make a session folder at {where}: {error.strerror}; name another place"
             ) from error
+        try:
+            folder._begin(experiment_name, started)
+        except RecordingError:
+            shutil.rmtree(folder.path, ignore_errors=True)  # or the next try would find the folder not empty
+            raise
+        return folder
+
+    def _begin(self, experiment_name: str, started: datetime) -> None:
+        """Write session.json for the first time."""
         pid = os.getpid()
-        folder._write(
+        self._write(
             {
                 "format": FORMAT,
                 "experiment": experiment_name,
@@ -128,7 +137,6 @@ class SessionFolder:
                 },
             }
         )
-        return folder
 
     @classmethod
     def open(cls, path: Path) -> SessionFolder:
@@ -163,12 +171,15 @@ class SessionFolder:
     def recordings(self) -> tuple[Path, ...]:
         """The parts of the recording, in their order: one, unless recording was stopped and started again, or never begun.
 
+        A part that was stopped before its first sample holds nothing to read, and is left out.
+
         Raises RecordingError where session.json names a file outside the folder: rtbci writes none there.
         """
         named = self.read().get("parts")
         if named is None:  # a session of before there were parts
             return (self.recording,)
-        paths = tuple((self.path / str(part["file"])).resolve() for part in named)
+        held = [part for part in named if part.get("samples") or not part.get("ended")]
+        paths = tuple((self.path / str(part["file"])).resolve() for part in held)
         for path in paths:
             if not path.is_relative_to(self.path):
                 raise RecordingError(

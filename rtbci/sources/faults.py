@@ -31,9 +31,9 @@ class _Setting:
 class FaultySource:
     """``source`` with faults (`rtbci.sources.fault_kinds`); whatever else it can do, this can do too.
 
-    The order is that of the way from an amplifier: channels are dead or no numbers, stamps drift and jitter, packets are
-    lost; markers are lost or late by themselves. While the stream is away its samples are thrown away, and its markers,
-    which come from another program, go on.
+    The order is that of the way from an amplifier: channels are dead or no numbers, packets are lost, stamps drift and
+    jitter, and a lost packet stays a gap; markers are lost or late by themselves. While the stream is away its samples
+    are thrown away, and its markers, which come from another program, go on.
 
     `set` and `command` may be called from any thread; a change counts from the next read on.
 
@@ -185,16 +185,14 @@ class FaultySource:
         if n == 0:
             return 0
         with self._lock:
-            packet = self._spoil(heard[:n], stamps[:n])
-            if share is None:
-                return n
-            kept = np.flatnonzero(self._draws["drop"].at(packet) >= share)
-            self._settings["drop"].struck += n - len(kept)
+            kept = self._spoil(heard[:n], stamps[:n], share)
+        if share is None:
+            return n
         samples[: len(kept)], times[: len(kept)] = heard[kept], stamps[kept]
         return len(kept)
 
-    def _spoil(self, samples: Samples, times: Times) -> NDArray[np.int64]:
-        """Change what came; the number of each sample's packet."""
+    def _spoil(self, samples: Samples, times: Times, share: float | None) -> NDArray[np.intp]:
+        """Change what came; the rows that are left of it where a ``share`` of the packets is lost."""
         index = self._index + np.arange(len(times))
         self._newest = float(times[-1])
         self._index += len(times)
@@ -202,13 +200,18 @@ class FaultySource:
         if channels := self._value("dead"):
             samples[:, [self._column(name) for name in channels]] = 0.0
             self._settings["dead"].struck += len(samples)
-        if (share := self._value("nan")) is not None:
-            self._spoil_with_nan(samples, packet, share)
+        if (spoilt := self._value("nan")) is not None:
+            self._spoil_with_nan(samples, packet, spoilt)
         if (drift := self._value("drift")) is not None:
             self._settings["drift"].struck += len(times)
         times += self._drift.ahead(times, drift or 0.0)
-        self._settings["jitter"].struck += self._jitter.stamp(times, index, self._value("jitter"))
-        return packet
+        kept = np.arange(len(times)) if share is None else np.flatnonzero(self._draws["drop"].at(packet) >= share)
+        self._settings["drop"].struck += len(times) - len(kept)
+        if len(kept):
+            left = times[kept]
+            self._settings["jitter"].struck += self._jitter.stamp(left, index[kept], self._value("jitter"))
+            times[kept] = left
+        return kept
 
     def _spoil_with_nan(self, samples: Samples, packet: NDArray[np.int64], share: float) -> None:
         rows = np.flatnonzero(self._draws["nan"].at(packet) < share)

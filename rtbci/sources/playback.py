@@ -39,15 +39,24 @@ class PlaybackSource:
     name : what it is called: its path.
     followers : the decoders that it plays to.
     manner : how it begins.
+    begun : called once, in the session's own process, before the first sample is given to it.
+    notes : what is to be known of numbers that come of it, a sentence each; the session's status has them.
     """
 
     def __init__(
-        self, open: Callable[[], Reader], name: str, followers: Followers, manner: Manner | None = None
+        self,
+        open: Callable[[], Reader],
+        name: str,
+        followers: Followers,
+        manner: Manner | None = None,
+        begun: Callable[[], None] = lambda: None,
+        notes: Sequence[str] = (),
     ) -> None:
         self._open = open
         self._name = name
         self._followers = followers
         self._manner = manner or Manner()
+        self._begun, self._notes = begun, tuple(notes)
         self._changed = threading.Condition()
         self._transport: Transport | None = None
         self._introduced = False
@@ -101,6 +110,7 @@ class PlaybackSource:
         first = float(tape.times[0])
         places = [[round(marker.time - first, 4), marker.label] for marker in tape.markers]
         replace_json(folder.playback, {"recording": self._name, "duration": tape.duration, "markers": places})
+        self._begun()
 
     def markers(self) -> Sequence[Marker]:
         """Markers nearest to the samples played since the last call, moved as these are."""
@@ -167,6 +177,7 @@ class PlaybackSource:
                 "ended": transport.ended,
                 "loop": None if transport.loop is None else list(transport.loop),
                 "seeks": transport.seeks,
+                "notes": list(self._notes),
                 "faults": {},
             }
 

@@ -23,6 +23,8 @@ PACKET_SECONDS = 0.004
 """Least time between two deliveries at a given speed: at 8 times 1 kHz every sample alone would take a core."""
 UNFOLLOWED_SECONDS = 0.05
 """How much is given at once where nobody decides."""
+WIDER = 1.25
+"""How much wider than the longest step that is no gap that of a seek is: a clock that goes a tenth slow leaves a gap."""
 MEASURED_SECONDS = 0.5
 """Over how long the speed is measured where it is as fast as the decoders follow."""
 
@@ -155,6 +157,11 @@ class Transport:
         if span[1] > length + 0.5:
             raise SourceError(
                 f"{self._name} is {clock(length)} long; a loop to {clock(span[1])} cannot be; end it sooner"
+            )
+        if span[1] < length and self.tape.index(span[1]) <= self.tape.index(span[0]):
+            raise SourceError(
+                f"{self._name} has a gap from {clock(span[0])} to {clock(span[1])}: a loop needs samples; a longer one, or "
+                "one elsewhere, would be right"
             )
 
     def _begin_step(self, name: str) -> None:
@@ -293,7 +300,7 @@ class Transport:
         begin = self._lead(place)
         if self._newest is not None:
             after = self._newest if self._hurried else max(self._newest, self.clock.now())
-            stamp = after + longest_step(rate) + 1.0 / rate
+            stamp = after + WIDER * longest_step(rate) + 1.0 / rate
             self._shift = stamp - float(tape.times[begin])
             self.seeks += 1
         self._index = self.began = begin

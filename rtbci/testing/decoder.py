@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ def check_decoder(
 ) -> DecoderReport:
     """Check that ``make()`` gives decoders that rtbci can train, run live, replay and save.
 
+    One without ``arrays`` and ``restore`` that is no scikit-learn classifier either is checked for all but saving: it cannot
+    be written to a model file, and `rtbci train` refuses it.
+
     One with ``predict_many`` must answer batches as single windows, one with ``adapt`` learn so that it can be repeated. One
     with ``use_device`` must keep the ``tolerance`` that it declares, in batches and on the processor; one with ``joins``
     decide together with others of its kind as each does alone. One that embeds (`rtbci.interfaces.Embeds`) must decide by
@@ -84,7 +88,21 @@ def check_decoder(
 
 def _made(make: Callable[[], Any]) -> Any:
     """A decoder, adapted where it is a scikit-learn classifier."""
-    made = make()
+    what = type(make).__name__
+    # an instance can be a callable of its own (a torch module), so it is known by what it can do
+    require(
+        inspect.isclass(make) or not (hasattr(make, "predict") or hasattr(make, "fit")),
+        f"check_decoder was given a {what}; what makes a new one each time would be right: the class itself, or "
+        f"lambda: {what}(…)",
+    )
+    try:
+        made = make()
+    except (Exception, SystemExit) as error:
+        name = getattr(make, "__name__", what)
+        raise ContractError(
+            f"{name}() raised {type(error).__name__}: {error}; a decoder without arguments would be right, or "
+            f"lambda: {name}(…) with those that it needs"
+        ) from error
     if hasattr(made, "get_params"):
         from rtbci.sklearn_adapter import SklearnDecoder
 
@@ -151,6 +169,8 @@ class _Trial:
 
     def check_methods(self) -> None:
         require_methods(self.decoder, self.name, ("fit", "predict"), "Decoder")
+        if any(callable(getattr(self.decoder, method, None)) for method in ("arrays", "restore")):
+            require_methods(self.decoder, self.name, ("arrays", "restore"), "Saves")
 
     def check_fit(self, learns: bool) -> DecoderReport:
         windows, labels = self.windows.copy(), self.labels.copy()
@@ -389,7 +409,7 @@ class _Trial:
     def _call(self, method: str, call: Callable[[], Any], when: str) -> Any:
         try:
             return call()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ContractError(f"{self.name}.{method} raised {type(error).__name__} {when}: {error}") from error
 
     def _check_answer(self, answer: object) -> None:

@@ -71,6 +71,22 @@ def test_a_person_reads_marks(trained: Trained) -> None:
     assert {line[0] for line in lines[:-1]} == {"✓", "·"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('use = "lsl"', 'use = "lls"', 'source "lls" is not installed; did you mean "lsl"?'),
+        ('use = "lsl"', 'use = "lsl"\ntyp = "EEG"', 'source "lsl" takes no argument "typ"; did you mean "type"?'),
+        ('use = "lsl"', 'use = "file"', 'source "file" needs path'),
+    ],
+)
+def test_a_source_that_no_session_could_make_differs_though_no_stream_is_looked_for(
+    old: str, new: str, says: str, trained: Trained, tmp_path: Path
+) -> None:
+    path = edited(trained, tmp_path, (old, new))
+    assert says in differing(rtbci("check", path, "--no-stream", "--json"))["source"]
+    assert says in differing(rtbci("check", path, "--json"))["source"]
+
+
 CHANGES: Mapping[str, tuple[tuple[str, str], str, str]] = {
     "classes": (('feet = ["T2"]', 'hands = ["T2"]'), "classes", "knows fists, feet; the experiment has fists, hands"),
     "order": (

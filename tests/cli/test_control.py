@@ -23,6 +23,7 @@ STATUS = {
     "samples": {"received": 1600, "lost": 3},
     "recording": {"state": "off", "part": 1, "seconds": 10.0, "bytes": 99, "path": "/s/recording.xdf", "problem": None},
     "charge": {"decoder": "mdm", "next": "csp"},
+    "remote": {"host": "127.0.0.1", "port": 22345, "clients": 2, "said": "remote control: recording to /s/recording.xdf"},
     "decoders": {
         "mdm": {"state": "live", "decoded": 60, "trials": 4, "trial_accuracy": 0.75, "chance": 0.5},
         "csp": {"state": "stopped", "decoded": 2, "trials": 0, "trial_accuracy": None, "chance": 0.5},
@@ -62,6 +63,7 @@ def test_words_are_commands(words: str, command: dict[str, Any]) -> None:
         ("record maybe", "record 'maybe': on or off would be right"),
         ("mark T1 soon", "'soon' is no number"),
         ("mark T1 nan", "'nan' is no number"),
+        ("mark T1 12.5 7.9", "mark: the code '7.9' is no whole number; such as 7."),
         ("display traces", "display 'traces': KEY=VALUE would be right"),
         ('{"do": ', "not JSON"),
     ],
@@ -124,6 +126,7 @@ def test_the_status_is_readable_for_people_and_programs(running: Running, capsys
     assert "mdm        live, in charge, 60 decided, 0.750 right of 4 trials (chance 0.50)" in text
     assert "csp        stopped, next in charge, 2 decided, no trial yet" in text
     assert "bad        C3" in text
+    assert "remote     127.0.0.1 port 22345, 2 connected; remote control: recording to /s/recording.xdf" in text
     assert run(["control", str(running.folder.path), "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"ok": True, "status": STATUS}
 

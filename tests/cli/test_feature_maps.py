@@ -38,6 +38,7 @@ def test_a_choice_is_applied_to_a_copy_and_said_to_be_circular(tmp_path: Path) -
     assert said.code == 0
     assert "signed r²" in said.out
     assert "an accuracy on the same trials would flatter" in said.out
+    assert f"{copy} written" in said.out
     band = config.load(copy).decoders[0].transforms[1]
     assert (band.use, band.args["low"] < 12.0 < band.args["high"]) == ("band-pass", True)
     again = rtbci("feature-maps", experiment, "--recording", recording, "--out", tmp_path / "m.npz", "--apply", copy)
@@ -52,6 +53,8 @@ def test_nothing_is_applied_where_nothing_can_be_justified(tmp_path: Path) -> No
     )
     assert (said.code, said.json["applied"], said.json["choice"]["channels"]) == (0, None, [])
     assert not copy.exists()
+    told = rtbci("feature-maps", experiment, "--recording", recording, "--out", tmp_path / "m.npz", "--apply", copy)
+    assert f"{copy} not written" in told.out
 
 
 def test_a_choice_is_validated_with_one_made_anew_in_every_fold(tmp_path: Path) -> None:
@@ -65,6 +68,8 @@ def test_a_choice_is_validated_with_one_made_anew_in_every_fold(tmp_path: Path) 
     assert worth["summary"]["riemann"]["trials"] == 32
     assert worth["summary"]["riemann"]["trial_accuracy"] > 0.8
     assert worth["failed"] == []
+    said = rtbci("feature-maps", experiment, "--recording", recording, "--out", out, "--validate")
+    assert "of 32 trials, chance 0.50, always the most frequent class 0.50, trained on shuffled labels" in said.out
     later = worth["folds"][-1]
     assert later["band"][0] < 12.0 < later["band"][1]
 

@@ -130,6 +130,19 @@ def test_without_a_display_the_window_is_refused_before_anything_runs(
     assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
 
 
+def test_where_to_read_more_is_a_sentence_of_its_own() -> None:
+    said = rtbci("rehearse", "x.toml", "--recording", "x.edf", "--loop", "60,10").refusal
+    assert said.endswith("to a later one would be right. See 'rtbci rehearse --help'.")
+
+
+def test_what_is_no_experiment_is_not_edited(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text("name = fists\n")
+    assert "not TOML" in rtbci("edit", path).refusal
+    assert "not TOML" in rtbci("edit", path, "--json").json["error"]
+    assert path.read_text() == "name = fists\n"
+
+
 def test_the_command_itself_exits_with_these_codes(tmp_path: Path) -> None:
     """The one test here that starts a process: what is installed as ``rtbci`` is what the others run in this one."""
     command = [sys.executable, "-m", "rtbci"]

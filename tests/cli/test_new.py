@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,3 +158,16 @@ def test_rest_is_trained_on_two_stretches(tmp_path: Path) -> None:
     path.write_text("\n".join(rows) + "\n")
     found = trained(written("resting", tmp_path), [path], tmp_path)
     assert found == {"alpha": {"open": 1, "closed": 1}}
+
+
+def test_a_template_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom rtbci import templates\n"
+        "from rtbci.errors import ConfigError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "try:\n    templates.write('p300', Path(sys.argv[1]))\nexcept ConfigError as error:\n    print(error)\n"
+    )
+    path = tmp_path / "speller.toml"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"cannot write {path}: File too large; a disk with room would be right\n", done.stderr
+    assert not path.exists()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtbci import bundled
+from rtbci import bundled, config
 from rtbci.cli.places import Place, Span
+from rtbci.cli.rehearsed import notes
 from rtbci.control import send
 from rtbci.runfolder import RunFolder, read_json
 from tests import live
@@ -53,6 +55,17 @@ def test_a_recording_that_is_not_there_or_a_session_without_one_is_refused(train
     assert "the session holds no recording" in rtbci("rehearse", trained.experiment, *HEADLESS, tmp_path).refusal
 
 
+def test_it_is_told_why_accuracies_would_flatter(trained: Trained, short: Path) -> None:
+    experiment = config.load(trained.experiment)
+    learning = replace(experiment, decoders=tuple(replace(one, adapt=True) for one in experiment.decoders))
+    models = {"riemann": trained.model}
+    assert notes(experiment, models, [short]) == []
+    (said,) = notes(experiment, models, [short, bundled.calibration()])
+    assert said.startswith("riemann: was trained on this very recording")
+    (said,) = notes(learning, models, [short])
+    assert said.startswith("riemann: learns while it runs: after a seek back, or in a loop")
+
+
 def test_places_are_seconds_or_minutes() -> None:
     place = Place()
     assert [place.convert(text, None, None) for text in ("90", "1:30", "1:01:30.5", "0.5")] == [90.0, 90.0, 3690.5, 0.5]
@@ -72,6 +85,7 @@ def test_as_fast_as_decoders_follow_it_decides_what_a_replay_decides(trained: Tr
     )
     assert code == 0, errors
     assert "REPLAY of" in errors and "not live" in errors
+    assert "trained on this very recording" not in errors
     replayed = rtbci("replay", trained.experiment, "--model", trained.model, "--recording", short, "--json").json
     ours, theirs = said["decoders"]["riemann"], replayed["decoders"]["riemann"]
     assert ours["decisions_sha256"] == theirs["decisions_sha256"]
@@ -140,6 +154,9 @@ def test_a_rehearsal_is_played_over_the_control_socket_recorded_and_verified(tra
         out, _ = process.communicate(timeout=120)
     result = json.loads(out.strip().splitlines()[-1])
     assert result["session"] == str(session)
+    flattering = "riemann: was trained on this very recording: what it scores here says nothing about another one"
+    assert said["playback"]["notes"] == result["notes"] == [flattering]
+    assert f"note: {flattering}" in out
     assert result["gaps"] == 3
     kept = json.loads((session / "session.json").read_text())["rehearsal"]
     assert kept["recording"] == str(recording)
@@ -155,6 +172,22 @@ def test_a_rehearsal_is_played_over_the_control_socket_recorded_and_verified(tra
     assert again["samples"]["received"] == result["samples"]["received"]
     if result["decoders"]["riemann"]["windows"]["skipped"] == 0:  # a busy machine may skip some at four times real time
         assert again["decoders"]["riemann"]["decisions_sha256"] == result["decoders"]["riemann"]["decisions_sha256"]
+
+
+@pytest.mark.timeout(200)
+def test_a_rehearsal_that_is_killed_says_in_its_folder_that_it_was_one(trained: Trained, tmp_path: Path) -> None:
+    """Its recording is not to be taken for that of a subject."""
+    session, recording = tmp_path / "session", bundled.calibration()
+    arguments = ("--record", "--session", session, "--fault", "dead=C3")
+    with live.running("rehearse", trained.experiment, *HEADLESS, recording, *arguments) as process:
+        talking = Talking(process, session)
+        talking.until(lambda said: said["samples"]["received"] > 0, "samples have come")
+        process.kill()
+        process.wait()
+    kept = json.loads((session / "session.json").read_text())
+    assert kept["state"] == "running"
+    assert kept["rehearsal"]["recording"] == str(recording)
+    assert kept["rehearsal"]["faults"]["dead"]["on"]
 
 
 def test_without_a_display_it_says_what_to_do(trained: Trained, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rtbci import bundled
+from rtbci import model as models
 from rtbci.recording.stream_header import StreamHeader
 from rtbci.recording.xdf import XdfWriter
 from rtbci.sources.file import Recording
@@ -141,6 +142,27 @@ def test_replay_reports_what_was_promised(trained: Trained) -> None:
     assert report["notes"] == [
         "riemann: was trained on this very recording: what it scores here says nothing about another one"
     ]
+
+
+def test_each_recording_counts_with_its_own_trials(trained: Trained, tmp_path: Path, calibration: Recording) -> None:
+    model, half = tmp_path / "two.rtbci", write_csv(tmp_path / "half.csv", calibration, 48480 // 2)
+    given = ("--recording", bundled.calibration(), "--recording", half)
+    said = rtbci("train", trained.experiment, *given, "--out", model, "--json").json["decoders"]["riemann"]
+    first, second = models.read_manifest(model)["riemann"]["trained_on"]
+    assert (first["name"], first["trials"], second["name"]) == ("calibration.edf", 40, "half.csv")
+    assert 15 < second["trials"] < 25
+    assert first["trials"] + second["trials"] == said["trials"]
+    assert first["windows"] + second["windows"] == sum(one["windows"] for one in said["classes"].values())
+    checked = rtbci("check", trained.experiment, "--model", model, "--no-stream").out
+    assert f"({said['trials']} trials)" in checked
+
+
+def test_a_recording_that_is_given_twice_is_not_trained_on_twice(trained: Trained, tmp_path: Path) -> None:
+    given = ("--recording", bundled.calibration(), "--recording", bundled.calibration())
+    said = rtbci("train", trained.experiment, *given, "--out", tmp_path / "twice.rtbci")
+    assert said.code == 2
+    assert said.err.endswith("is given twice; each recording once would be right\n")
+    assert not (tmp_path / "twice.rtbci").exists()
 
 
 def test_a_recording_shorter_than_a_window_gives_a_report_without_numbers(

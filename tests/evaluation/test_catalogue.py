@@ -128,6 +128,21 @@ def test_a_session_of_rtbci_is_a_run_of_its_day(tmp_path):
     assert found[0].path == first.recording
 
 
+@pytest.mark.parametrize("state", ["running", "ended"])
+def test_a_session_given_as_its_file_sorts_after_an_earlier_one_given_as_a_folder(tmp_path, state):
+    """Or an evaluation would train on today, test on yesterday, and call it trained on the past."""
+    today = session_folder(tmp_path / "b", "2026-11-24T15:00:01.000+01:00", "anna", state)
+    yesterday = session_folder(tmp_path / "a", "2026-11-23T09:30:00.000+01:00", "anna")
+    found = find([today.recording, yesterday.path], "bert")
+    assert who(found) == [("anna", "2026-11-23", "09-30-00"), ("anna", "2026-11-24", "15-00-01")]
+
+
+def test_a_file_beside_a_sessions_recording_is_none_of_its_parts(tmp_path):
+    folder = session_folder(tmp_path / "a", "2026-11-23T09:30:00.000+01:00", "anna")
+    (other,) = touch(folder.path / "sub-2_run-7_eeg.edf")
+    assert who(find([other])) == [("2", "1", "7")]
+
+
 def test_a_session_that_still_runs_is_refused(tmp_path):
     folder = session_folder(tmp_path / "a", "2026-11-23T09:30:00.000+01:00", state="running")
     with pytest.raises(SourceError, match="rtbci recover"):

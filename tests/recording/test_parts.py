@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rtbci.errors import RecordingError
 from rtbci.recorded import recorded
+from rtbci.recording.growing_file import GrowingFile
 from rtbci.recording.recover import recover
 from rtbci.recording.session_folder import SessionFolder
 from rtbci.runfolder import decision_to_json
@@ -172,11 +177,104 @@ def test_after_a_fault_of_the_disk_a_new_part_can_be_begun_and_logs_go_on(tmp_pa
     assert (live.recorder.state, live.recorder.problem) == ("recording", None)
     live.push(30)
     assert live.recorder.stop()
+    assert live.recorder.samples_left() == 50  # they came, and are in no part
     first, second = live.recorder.parts
     assert first.problem is not None
     assert "was removed while it was being recorded" in first.problem
     assert (second.first_sample, second.samples, second.problem) == (150, 30, None)
     assert len(live.folder.decision_log("riemann").read_text().splitlines()) == 4
+
+
+class Disk:
+    """A disk that is full from one moment on, and has room again later."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        write, open_ = GrowingFile._write, Path.open
+
+        def writing(file: GrowingFile, view: memoryview) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(file, view)
+
+        def opening(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+            if self.full and mode == "ab":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return open_(path, mode, *arguments, **options)
+
+        monkeypatch.setattr(GrowingFile, "_write", writing)
+        monkeypatch.setattr(Path, "open", opening)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def test_a_part_that_cannot_be_closed_says_why_and_it_is_the_disk(tmp_path: Path, disk: Disk) -> None:
+    live = LiveSession(tmp_path)
+    live.recorder.start()
+    live.push(100)
+    wait_until(lambda: live.recorder.samples_written == 100)
+    disk.full = True  # its footers find no room
+    with pytest.raises(RecordingError, match=r"recording.xdf: No space left on device; .* bytes of it are safe"):
+        live.recorder.end()
+    assert live.recorder.state == "stopped"
+    assert "No space left on device" in str(live.recorder.problem)
+    disk.full = False
+    live.push(50)
+    assert live.recorder.begin().name == "recording_2.xdf"
+    live.push(30)
+    assert live.recorder.stop()
+    first, second = live.recorder.parts
+    assert "No space left on device" in str(first.problem)
+    assert (second.samples, second.problem) == (30, None)
+    assert len(load(live.folder.recording)["amp"]["time_stamps"]) == 100
+
+
+def test_after_a_full_disk_decisions_and_markers_are_kept_as_soon_as_there_is_room(tmp_path: Path, disk: Disk) -> None:
+    """Nobody starts the recording again, and none of them is lost; the marker that met the full disk neither."""
+    live = LiveSession(tmp_path, decoders=("riemann",))
+    live.recorder.start()
+    live.push(100)
+    ring = live.decide("riemann", 0, 2)
+    wait_until(lambda: live.recorder.status.decisions_written == 2)
+    disk.full = True
+    live.mark(Marker(100.05, "met it", None, "cues"))
+    wait_until(lambda: live.recorder.state == "stopped")
+    for i in range(2, 6):
+        ring.add(decision_of(i))
+    live.mark(Marker(100.07, "came later", None, "cues"))
+    disk.full = False
+    log, aside = live.folder.decision_log("riemann"), live.folder.markers_aside
+    wait_until(lambda: aside.exists() and len(aside.read_text().splitlines()) == 2)
+    wait_until(lambda: len(log.read_text().splitlines()) == 6)
+    assert live.recorder.state == "stopped"  # that nothing is recorded stays in sight
+    ring.add(decision_of(6))
+    assert live.recorder.stop()
+    assert [json.loads(line)["label"] for line in aside.read_text().splitlines()] == ["met it", "came later"]
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [
+        decision_to_json(decision_of(i)) for i in range(7)
+    ]
+
+
+def test_half_a_line_is_never_left_on_a_disk_that_has_become_full(tmp_path: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("Windows has no limit of a file's size to set")
+    path = tmp_path / "markers.jsonl"
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from rtbci.recording.growing_file import append_whole\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "path = Path(sys.argv[1])\n"
+        "append_whole(path, b'x' * 99 + b'\\n')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (150, 150))\n"
+        "try:\n    append_whole(path, b'y' * 99 + b'\\n')\nexcept OSError as error:\n    print(error.strerror)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "File too large\n", done.stderr
+    assert path.read_bytes() == b"x" * 99 + b"\n"
 
 
 def test_every_part_of_a_session_that_was_killed_is_recovered(tmp_path: Path) -> None:
@@ -200,6 +298,24 @@ def test_every_part_of_a_session_that_was_killed_is_recovered(tmp_path: Path) ->
     assert (copy / "notes.jsonl").read_bytes() == b'{"text": "whole"}\n'
     assert SessionFolder.open(copy).read()["state"] == "recovered"
     assert recover(copy).changed is False
+
+
+def test_a_part_that_was_stopped_at_once_is_in_nobodys_way(tmp_path: Path) -> None:
+    """A program that starts and stops in a bunch, or while the stream is away."""
+    live = LiveSession(tmp_path)
+    live.recorder.start()
+    live.push(300)
+    live.recorder.end()
+    live.recorder.begin()
+    live.recorder.end()
+    path = live.recorder.begin()
+    live.push(200)
+    assert live.recorder.stop()
+    live.folder.end()
+    assert [part.samples for part in live.recorder.parts] == [300, 0, 200]
+    assert SessionFolder.open(live.folder.path).recordings() == (live.folder.recording, path)
+    assert [(part.first, part.stop) for part in recorded(live.folder)] == [(0, 300), (300, 500)]
+    assert [len(load_file(part).samples) for part in live.folder.recordings()] == [300, 200]
 
 
 def test_parts_that_claim_the_same_samples_or_lie_elsewhere_are_refused(tmp_path: Path) -> None:

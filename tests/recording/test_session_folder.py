@@ -172,3 +172,21 @@ def test_a_process_is_alive_only_under_the_birth_it_had() -> None:
     assert not is_alive(2**22 + 1, None)
     if own is not None:
         assert not is_alive(os.getpid(), "another boot:1")
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+def test_a_folder_that_cannot_be_filled_is_not_in_the_way_of_the_next_try(
+    made_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s"
+    if made_before:
+        path.mkdir()
+
+    def full(*what: object) -> None:
+        raise RecordingError("cannot write session.json: No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("rtbci.recording.session_folder.replace_text", full)
+        with pytest.raises(RecordingError, match="No space left"):
+            SessionFolder.create(path, "a")
+    assert SessionFolder.create(path, "a").read()["state"] == "running"

@@ -14,7 +14,10 @@ from rtbci.runfolder import MarkerReader
 from rtbci.sources.fault_kinds import KINDS, Draws, packet_samples, read_faults
 from rtbci.sources.faults import FaultySource
 from rtbci.sources.file import FileSource
+from rtbci.sources.followers import Followers
+from rtbci.sources.playback import PlaybackSource
 from rtbci.sources.synthetic import SyntheticSource
+from rtbci.sources.transport import Manner
 from rtbci.testing import check_source
 from rtbci.types import Marker, Samples, Times
 from tests.sources.playing import RATE, FromMemory, Memory, Rig, bits, fresh, recording
@@ -216,6 +219,38 @@ class TestStamps:
         _, stamped, _, _ = played(gappy, {"jitter": 0.02}, rows=33)
         found = {gap.index for gap in find_gaps(stamped, RATE)}
         assert set(range(500, 6000, 500)) <= found
+
+    def test_a_lost_packet_stays_a_gap_under_jitter(self) -> None:
+        from rtbci.gaps import find_gaps
+
+        reader = recording(60.0)
+        _, stamped, _, counts = played(reader, {"drop": 0.1, "jitter": 0.2}, seed=1, rows=33)
+        _, kept, _, _ = played(reader, {"drop": 0.1}, seed=1)
+        assert counts["drop"]["struck"] == 6000 - len(kept) > 300
+        wanted = {gap.index for gap in find_gaps(kept, RATE)}
+        assert len(wanted) > 50
+        assert wanted <= {gap.index for gap in find_gaps(stamped, RATE)}
+
+    @pytest.mark.parametrize("rate", [100.0, 1000.0, 20_000.0])
+    def test_a_seek_leaves_a_gap_however_slow_the_clock(self, rate: float) -> None:
+        from rtbci.gaps import find_gaps
+
+        reader = recording(8.0, rate=rate)
+        player = PlaybackSource(lambda: reader, "noise.xdf", Followers({}, rate, lambda: None), Manner(speed=None))
+        source = FaultySource(player, {"drift": -100_000.0})
+        source.open()
+        block, times = np.empty((4096, 3), np.float32), np.empty(4096)
+        n = 0
+        while n == 0:
+            n = source.read(block, times, 0.1)
+        before = float(times[n - 1])
+        assert source.command({"action": "seek", "time": 5.0})["ok"]
+        n = 0
+        while n == 0:
+            n = source.read(block, times, 0.1)
+        gaps = find_gaps(times[:n], rate, 0, before)
+        assert [gap.index for gap in gaps] == [0]
+        source.close()
 
     def test_a_clock_drifts_away_from_the_markers_without_a_gap(self, make: Make) -> None:
         reader = recording(20.0)

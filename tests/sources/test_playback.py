@@ -337,6 +337,16 @@ class TestWhatIsAsked:
         assert said in answer["error"]
         assert player.playback() == before
 
+    def test_a_loop_within_a_gap_of_the_recording_is_refused(self) -> None:
+        whole = recording(30.0)
+        times = whole.times(0, 3000).copy()
+        times[1000:] += 600.0  # a pause between two parts
+        player = alone(Memory(whole.info, whole.samples(0, 3000), times, ()), speed=None)
+        player.open()
+        answer = player.command({"action": "loop", "from": 60.0, "to": 120.0})
+        assert answer["error"].startswith("noise.xdf has a gap from 1:00.0 to 2:00.0: a loop needs samples")
+        assert player.command({"action": "loop", "from": 5.0, "to": 615.0})["ok"]
+
     def test_a_step_by_a_decoder_that_is_not_there_names_those_that_are(self) -> None:
         paces = {"fast": Pace(10.0, 100.0), "slow": Pace(25.0, 150.0)}
         reader = recording(5.0)
