@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbci.annotations import Annotations
+from rtbci.charge import Switch
+from rtbci.recording.session_folder import FORMAT, SessionFolder
 from rtbci.runfolder import DecisionRing, read_json, replace_json
 from rtbci.trials import Trial
 from rtbci.types import Decision, Flag
@@ -32,6 +35,10 @@ class FakeDecoders(FakeSession):
                 self.decisions[name] = DecisionRing.create(self.run.decisions(name), self.classes, 0.1, 2.0)
         self.charge: dict[str, str | None] = {"decoder": decoders[0], "next": None}
         self.counts: dict[str, list[int]] = {name: [0, 0] for name in decoders}
+        kept = SessionFolder(self.session)
+        kept.session.write_text(json.dumps({"format": FORMAT, "models": dict.fromkeys(decoders, "model.rtbci")}))
+        kept.decisions.mkdir()
+        self.annotations = Annotations(kept)
 
     def say(self, name: str, seconds: float, evidence, answer=None, own=None, flags=Flag.NONE, marker=math.nan) -> None:
         """Decoder ``name`` decides the window that ends at ``seconds``, with these posteriors."""
@@ -46,6 +53,12 @@ class FakeDecoders(FakeSession):
                 flags=flags, marker_time=marker,
             )
         )  # fmt: skip
+
+    def put_in_charge(self, name: str, seconds: float) -> None:
+        """Decoder ``name`` takes over at ``seconds``, and the session logs it."""
+        old = str(self.charge["decoder"])
+        self.charge = {"decoder": name, "next": None}
+        self.annotations.switched(Switch(self.time(seconds), old, name), int(seconds * self.info.rate))
 
     def end_trial(self, name: str, seconds: float, truth: int, answer: int, *, claimed=None, sure=0.8) -> None:
         """Decoder ``name`` has finished the trial whose marker came at ``seconds``."""
@@ -135,6 +148,8 @@ def main() -> None:
     fake = FakeDecoders(out / "run", ("tangent", "mdm", "csp"))
     fake.began = time.monotonic() - 60.0 * given.minutes
     end = fake.play(given.minutes)
+    for name, ago in (("mdm", 840.0), ("csp", 830.0), ("tangent", 200.0), ("csp", 41.0), ("tangent", 3.0)):
+        fake.put_in_charge(name, end - ago)
     fake.write_status(end)
     late = [0.0]
     stood = fake.began + end + 0.06

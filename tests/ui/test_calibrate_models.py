@@ -63,6 +63,23 @@ def test_a_presentation_is_followed_while_it_is_logged(tmp_path: Path) -> None:
     assert (seen.state, seen.markers, seen.over) == ("ended early", 5, True)
 
 
+def test_what_made_the_run_worth_less_is_told_when_it_is_over(tmp_path: Path) -> None:
+    follower = Follower(tmp_path / "log.jsonl", 4)
+    unheard = "3 of 5 markers were sent while nobody received them"
+    end = {"completed": True, "trials": 4, "planned_trials": 4, "markers": 5, "dropped": 0}
+    _write(follower.path, {"event": "end", **end}, {"event": "summary", **end, "warnings": [unheard]})
+    facts = [fact for fact in during(follower.look(), []) if fact.title == "Warning"]
+    assert [(fact.value, fact.mood) for fact in facts] == [(unheard, "warning")]
+
+
+def test_a_flicker_is_judged_for_the_display_it_will_be_on(tmp_path: Path) -> None:
+    given = arguments(None, "ssvep", ["frequencies=[36, 40, 45]"])
+    assert "half the refresh rate of 60 Hz" in outlook(given).problem
+    fast = outlook(given, 144.0)
+    assert not fast.problem
+    assert before(fast)[1].value == "without pauses, on a display of 144 Hz"
+
+
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     follower = Follower(log)
@@ -141,6 +158,10 @@ def test_the_experiment_is_the_file_that_was_given_or_the_sessions_copy(tmp_path
 
 def test_what_a_training_makes_lies_beside_the_experiment_and_goes_when_it_is_cancelled(tmp_path: Path) -> None:
     places = Places.beside(_experiment(tmp_path), datetime(2026, 11, 26, 22, 5, 1))
+    odd = Places.beside(tmp_path / "odd[1].toml", datetime(2026, 11, 26, 22, 5, 1))
+    odd.model.write_text("half")
+    odd.clear(model=True)
+    assert not odd.model.exists()
     assert places.model == tmp_path / "experiment-20261126-220501.rtbci"
     assert places.choice == tmp_path / "experiment-20261126-220501-chosen.toml"
     places.evaluation.mkdir(parents=True)
@@ -190,6 +211,25 @@ def test_a_score_that_may_be_chance_is_not_called_better() -> None:
     assert scores_of(None) == ()
 
 
+def test_naming_the_most_frequent_class_always_is_not_called_better_than_chance() -> None:
+    """One flash in six is a target: a decoder that never names one is right in 83 % of them."""
+    lazy = {
+        "trials": 600, "trial_accuracy": 5 / 6, "chance": 0.5, "chance_majority": 5 / 6, "balanced_accuracy": 0.5,
+        "shuffled": 5 / 6, "permutation_p": 1.0,
+    }  # fmt: skip
+    (score,) = scores_of({"summary": {"xdawn": lazy}})
+    assert not score.above_chance
+    assert score.verdict.startswith("not shown to be above chance")
+    assert "chance 50 %, always the most frequent class 83 %, balanced accuracy 50 %, trained" in score.details
+    # answers that go with the labels are told so, and what naming one class would reach stands beside
+    fair = lazy | {"trial_accuracy": 0.7, "balanced_accuracy": 0.7, "permutation_p": 0.0005}
+    (score,) = scores_of({"summary": {"xdawn": fair}})
+    assert score.above_chance
+    assert (
+        score.verdict == "above chance, though always naming the most frequent class would be right at least as often"
+    )
+
+
 def test_what_training_said_and_evaluation_warned_of() -> None:
     trained = {"decoders": {"r": {"classes": {"a": {"trials": 2}, "b": {"trials": 3}}, "channels": ["C3", "C4"]}}}
     assert trained_words(trained) == "r: a 2 trials, b 3 trials, 2 channels"
@@ -203,7 +243,11 @@ def test_the_steps_are_commands_of_rtbci(tmp_path: Path) -> None:
     assert steps.train(places.experiment, recordings, places) == [
         "train", str(tmp_path / "e.toml"), *both, "--out", str(places.model),
     ]  # fmt: skip
-    assert steps.validate(recordings, places, ["--average"])[-2:] == ["--average", "--validate"]
+    validate = steps.validate(recordings, places, ["--average"])
+    assert validate[-2:] == ["--average", "--validate"]
+    # maps that are shown may be made anew while a choice is validated: no file has two writers
+    assert str(places.maps) in steps.maps(recordings, places, [])
+    assert str(places.maps) not in validate
     assert steps.check(places.choice, places.model, recordings[-1])[-1] == "b.xdf"
 
 

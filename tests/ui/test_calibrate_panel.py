@@ -143,7 +143,7 @@ def test_train_gives_a_model_a_cross_validated_result_and_maps_and_goes_live(ses
     assert plot.map is not None
     assert plot.strongest() == (0, 11)  # C3, 12 Hz
     assert "C3, 12 Hz: signed r²" in panel.train.maps.cell.text()
-    assert panel.tabs.tabText(1) == f"2  Train: {100 * score.accuracy:.0f} % of 32"
+    assert panel.tabs.tabText(1) == f"2  Train: {100 * score.accuracy:.0f} % of 32, chance 50 %"
     session.look()
     assert panel.tabs.tabText(2) == "3  Go live: ready"
     wanted: list[tuple[object, object]] = []
@@ -378,6 +378,14 @@ def test_significant_cells_are_outlined_and_counted(maps_view: MapsView) -> None
     assert (x.min(), x.max()) == (columns[0] + 0.5, columns[-1] + 1.5)  # Hz
 
 
+def test_maps_say_how_they_were_made(maps_view: MapsView) -> None:
+    assert maps_view.maps is not None
+    about = {**maps_view.maps.about, "average_reference": True, "notch": 50.0}
+    maps_view.show_maps(replace(maps_view.maps, about=about))
+    said = maps_view.plots[FREQUENCY].title.text()
+    assert said.startswith("Channel × frequency (average reference, notch 50 Hz): ")
+
+
 def test_arrow_keys_move_the_cell_and_the_topography_follows(maps_view: MapsView) -> None:
     plot = maps_view.plots[FREQUENCY]
     assert plot.map is not None
@@ -470,7 +478,25 @@ def test_a_child_that_is_killed_says_so(qtbot: object, dark: object) -> None:
         os.kill(first, 0)
     os.kill(job.pid, signal.SIGKILL)
     qtbot.waitUntil(lambda: bool(said), timeout=10000)  # type: ignore[attr-defined]
-    assert said == [(-signal.SIGKILL, None, "it was ended from outside")]
+    assert said == [(-signal.SIGKILL, None, "it was ended from outside, or by the system because memory ran out")]
+    assert not job.running
+    job.start(["streams", "--watch"])
+    assert job.pid is not None
+    os.kill(job.pid, signal.SIGSEGV)
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=10000)  # type: ignore[attr-defined]
+    assert said[1][2].startswith("it crashed (SIGSEGV)")
+
+
+def test_a_full_disk_is_told_in_place(
+    qtbot: object, dark: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, said = Job(), []
+    job.done.connect(lambda code, result, problem: said.append((code, problem)))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    job.start(["streams"])
+    ((code, problem),) = said
+    assert code == -1
+    assert problem.startswith("python -m rtbci cannot be started: ")
     assert not job.running
 
 

@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtbci.annotations import Annotations
+from rtbci.charge import Switch
+from rtbci.recording.session_folder import SessionFolder
+from rtbci.report import shuffled_accuracy
 from rtbci.runfolder import DecisionRing, RunFolder
 from rtbci.types import Decision, Flag, Gap, Marker
 from rtbci_ui.decisions import confusion, words
 from rtbci_ui.decisions.arrangement import arrangement
-from rtbci_ui.decisions.comparison import compare, mcnemar, score
+from rtbci_ui.decisions.comparison import Standing, mcnemar, score
 from rtbci_ui.decisions.history import BINS, KEPT_ANSWERS, SPANS, Batch, History
-from rtbci_ui.decisions.timeline import LIKELIEST, Claim, next_span, timeline
-from rtbci_ui.decisions.trial_book import Outcome, TrialLog
+from rtbci_ui.decisions.outcomes import Outcome, Sums
+from rtbci_ui.decisions.switches import SwitchLog, path_of
+from rtbci_ui.decisions.timeline import LIKELIEST, Claim, Takeover, next_span, timeline
+from rtbci_ui.decisions.trial_book import TrialBook, TrialLog
 from rtbci_ui.feed import DecisionFeed
 from rtbci_ui.status import DecoderStatus
 from rtbci_ui.truth import TrialSpan, running
@@ -199,6 +205,14 @@ class TestTimeline:
         assert claims[0] == Claim(pytest.approx(-3.1), pytest.approx(-2.1), 0)
         assert claims[2].stop == pytest.approx(-0.1)
 
+    def test_who_took_over_stands_where_it_was_and_not_outside_the_stretch(self, ring):
+        ring.add(decision(69.9))
+        switches = [Switch(9.0, "a", "b"), Switch(30.0, "b", "a"), Switch(70.5, "a", "b")]
+        shown = self.shown(ring, 70.0, 60.0, switches=switches)
+        assert shown.takeovers == (Takeover(-40.0, "b", "a"),)
+        assert len(self.shown(ring, 70.6, 300.0, switches=switches).takeovers) == 3
+        assert timeline(None, DECODER, [], [], 70.0, 60.0, switches=switches).takeovers == shown.takeovers
+
     def test_silence_has_a_beginning_only_where_it_is_too_long(self, ring):
         ring.add(decision(10.0))
         assert self.shown(ring, 10.1, 60.0).silent_from is None
@@ -282,7 +296,77 @@ class TestTrialLog:
         while log.refresh():
             steps += 1
         assert steps > 2
-        assert (len(log.trials), log.right) == (2000, 1000)
+        assert not log.behind
+        assert (len(log.trials), log.sums.n, log.sums.right) == (2000, 2000, 1000)
+
+    def test_a_book_that_has_not_read_all_yet_says_so(self, folder):
+        folder.trials("a").write_text("".join(line(float(k), 0, k % 2) + "\n" for k in range(2000)))
+        book = TrialBook(folder)
+        book.refresh(("a",))
+        assert book.behind
+        while book.refresh(("a",)):
+            pass
+        assert not book.behind
+        book.close()
+
+    def test_a_file_that_is_another_one_is_counted_anew(self, folder):
+        folder.trials("a").write_text(line(1.0, 0, 0) + "\n" + line(2.0, 0, 1) + "\n")
+        log = TrialLog(folder, "a")
+        log.refresh()
+        before = log.trials
+        folder.trials("a").unlink()
+        folder.trials("a").write_text(line(1.0, 0, 0) + "\n")
+        log.refresh()
+        assert log.trials is not before
+        assert (len(log.trials), log.sums.n, log.sums.right) == (1, 1, 1)
+        log.close()
+
+
+class TestSwitchLog:
+    @pytest.fixture
+    def kept(self, tmp_path):
+        return SessionFolder.create(tmp_path / "kept", "test")
+
+    def test_what_the_session_logs_is_known_to_a_window_that_comes_late(self, kept):
+        annotations, early, path = Annotations(kept), SwitchLog(), path_of(kept.path, ("a", "b"))
+        early.refresh(path)
+        assert (early.switches, early.problem) == ([], "")
+        annotations.switched(Switch(12.5, "a", "b"), 3125)
+        early.refresh(path)
+        annotations.switched(Switch(20.0, "b", "a"), 5000)
+        early.refresh(path)
+        late = SwitchLog()
+        late.refresh(path)
+        assert early.switches == late.switches == [Switch(12.5, "a", "b"), Switch(20.0, "b", "a")]
+        early.close()
+        late.close()
+
+    def test_a_decoder_that_is_called_charge_has_its_own_log(self, kept):
+        kept.update(models={"charge": "m", "b": "m"})
+        kept.decision_log("charge").write_text('{"start": 0}\n')
+        Annotations(kept).switched(Switch(1.0, "charge", "b"), 250)
+        log = SwitchLog()
+        log.refresh(path_of(kept.path, ("charge", "b")))
+        assert (log.switches, log.problem) == ([Switch(1.0, "charge", "b")], "")
+        log.close()
+
+    def test_what_cannot_be_read_is_said_and_no_reason_to_fall_over(self, kept):
+        log, path = SwitchLog(), path_of(kept.path, ("a", "b"))
+        path.mkdir()
+        log.refresh(path)
+        assert log.problem == f"who was in charge before is unknown (Is a directory): {path}"
+        path.rmdir()
+        path.write_text('{broken\n{"time": 3.0, "from": "a", "to": "b", "sample": 9}\n')
+        log.refresh(path)
+        assert log.switches == [Switch(3.0, "a", "b")]
+        assert "its line cannot be read" in log.problem
+        log.close()
+
+
+def compare(trials, chance, reference):
+    standing = Standing()
+    standing.update(trials)
+    return standing.comparison(chance, reference)
 
 
 def outcome(time, right, loss=0.3, claimed=0):
@@ -310,6 +394,44 @@ class TestComparison:
         assert mcnemar(10, 0) == pytest.approx(2 / 1024)
         assert mcnemar(8, 2) == mcnemar(2, 8) == pytest.approx(2 * (1 + 10 + 45) / 1024)
 
+    def test_mcnemar_of_a_day_of_flashes(self):
+        from scipy.stats import binomtest
+
+        for one, other in ((5200, 5000), (600, 450), (3000, 20)):
+            assert mcnemar(one, other) == pytest.approx(binomtest(one, one + other).pvalue, rel=1e-9)
+
+    @settings(max_examples=40, deadline=None)
+    @given(data=st.data())
+    def test_trials_may_come_in_any_order_and_the_comparison_is_the_same(self, data):
+        known = {name: [] for name in "abc"}
+        standing = Standing()
+        for _ in range(data.draw(st.integers(0, 25))):
+            name = data.draw(st.sampled_from("abc"))
+            time = float(data.draw(st.integers(0, 8)))
+            if all(trial.time != time for trial in known[name]):
+                known[name].append(outcome(time, data.draw(st.booleans()), data.draw(st.sampled_from([0.25, 1.5]))))
+            if data.draw(st.booleans()):
+                standing.update(known)
+        standing.update(known)
+        chance = dict.fromkeys("abc", 0.5)
+        there = {name: {trial.key: trial for trial in trials} for name, trials in known.items() if trials}
+        shared = set.intersection(*map(set, there.values())) if there else set()
+        for reference in "abc":
+            found = standing.comparison(chance, reference)
+            assert found == compare(known, chance, reference)
+            assert (found.shared, found.left_out) == (len(shared), len(set().union(*there.values())) - len(shared))
+            assert [s.right for s in found.scores] == [sum(t[key].right for key in shared) for t in there.values()]
+            for difference in found.differences:
+                one, other = there[difference.one], there[difference.other]
+                assert difference.only_one == sum(one[key].right and not other[key].right for key in shared)
+                assert difference.only_other == sum(other[key].right and not one[key].right for key in shared)
+
+    def test_a_log_that_begins_anew_leaves_nothing_of_before(self):
+        standing = Standing()
+        standing.update({"a": [outcome(1, True), outcome(2, True)]})
+        standing.update({"a": [outcome(1, False)]})
+        assert [(s.trials, s.right) for s in standing.comparison({"a": 0.5}, "a").scores] == [(1, 0)]
+
     def test_three_decoders_pay_for_being_three(self):
         good = [outcome(t, True) for t in range(20)]
         bad = [outcome(t, t >= 7) for t in range(20)]
@@ -329,8 +451,32 @@ class TestComparison:
 class TestWords:
     def test_no_accuracy_without_its_ground(self):
         trials = [outcome(t, t < 32) for t in range(40)]
-        assert words.accuracy(score("a", trials, 0.5)) == "32 of 40 trials, .80 (.65–.90), chance .50"
-        assert words.accuracy(score("a", [], 0.5)) == "no trials yet"
+        assert words.accuracy(score("a", Sums.of(trials), 0.5)) == (
+            "32 of 40 trials, .80 (.65–.90), chance .50, shuffled .80"
+        )
+        assert words.accuracy(score("a", Sums(), 0.5)) == "no trials yet"
+
+    def test_who_always_answers_the_frequent_class_does_not_look_as_if_he_knew_something(self):
+        """A P300 matrix: one flash in six is a target, and 'none of them' is right five times out of six."""
+        trials = [Outcome(float(k), "T", int(k % 6 > 0), 1, -1, 0.18, 1, 1) for k in range(120)]
+        known = score("a", Sums.of(trials), 0.5)
+        assert words.accuracy(known) == "100 of 120 trials, .83 (.76–.89), chance .50, shuffled .83"
+        assert words.ground(compare({"a": trials}, {"a": 0.5}, "a"), 2)[1] == (
+            "classes are not equally frequent: whoever knows nothing else reaches .83, log-loss 0.45"
+        )
+        found = confusion.of_trials(Sums.of(trials), 2)
+        assert ", ".join(words.confusion(found, 0.5)) == "100 of 120 trials, .83 (.76–.89), chance .50, shuffled .83"
+
+    def test_shuffled_is_what_the_report_says(self):
+        random = np.random.default_rng(1)
+        pairs = random.integers(0, 3, (50, 2)).tolist()
+        trials = [Outcome(float(k), "T", truth, answer, -1, 0.1, 1, 1) for k, (truth, answer) in enumerate(pairs)]
+        assert Sums.of(trials).shuffled == pytest.approx(shuffled_accuracy(trials, 3))
+
+    def test_all_but_one_are_not_all(self):
+        trials = [outcome(t, t > 0) for t in range(400)]
+        assert words.accuracy(score("a", Sums.of(trials), 1 / 300)).startswith("399 of 400 trials, .997 (")
+        assert ", chance .003," in words.accuracy(score("a", Sums.of(trials), 1 / 300))
 
     def test_what_cannot_be_told_is_said_so(self):
         a = [outcome(t, t != 0) for t in range(10)]
@@ -362,11 +508,21 @@ class TestWords:
 class TestConfusion:
     def test_trials_are_counted_by_truth_and_answer(self):
         trials = [Outcome(float(k), "T", k % 2, 0 if k < 6 else 1, -1, 0.1, 1, 1) for k in range(10)]
-        found = confusion.of_trials(trials, 3)
+        found = confusion.of_trials(Sums.of(trials), 3)
         assert found.counts.tolist() == [[3, 2, 0], [3, 2, 0], [0, 0, 0]]
         assert (found.n, found.right) == (10, 5)
         np.testing.assert_allclose(found.shares()[:2, :2], [[0.6, 0.4], [0.6, 0.4]])
         assert np.isnan(found.shares()[2]).all()
+
+    def test_of_more_classes_than_a_table_can_show_the_sums_are_known(self):
+        trials = [Outcome(float(k), "T", k % 40, k % 40 if k else 7, -1, 0.1, 1, 1) for k in range(80)]
+        found = confusion.of_trials(Sums.of(trials), 40)
+        assert found.counts.size == 0
+        assert ", ".join(words.confusion(found, 1 / 40)) == "79 of 80 trials, .99 (.93–1.0), chance .03, shuffled .03"
+        history = History(40)
+        history.add(batch([3.0, 4.0], np.eye(40)[[5, 6]]))
+        windows = confusion.of_windows(history, [TrialSpan(0.5, 5.0, 5)], 0.5, 2.0, 1.0, 40)
+        assert (windows.counts.size, windows.n, windows.right, windows.shuffled) == (0, 2, 1, 0.5)
 
     def test_windows_count_that_lie_wholly_within_a_trial(self):
         history = History(2)
@@ -400,11 +556,12 @@ class TestConfusion:
         assert found.counts.tolist() == [[1, 0], [0, 1]]
 
     def test_words_tell_trials_from_overlapping_windows(self):
-        trials = confusion.Confusion(np.array([[8, 2], [2, 8]]), "trials")
-        assert words.confusion(trials, 0.5) == "16 of 20 trials, .80 (.58–.92), chance .50"
-        windows = confusion.Confusion(np.array([[8, 2], [2, 8]]), "windows")
-        assert words.confusion(windows, 0.5) == "16 of 20 overlapping windows, .80, chance .50"
-        assert words.confusion(confusion.of_trials([], 2), 0.5) == "no trials yet"
+        table = np.array([[8, 2], [2, 8]])
+        trials = confusion.Confusion(table, "trials", 20, 16, 0.5)
+        assert ", ".join(words.confusion(trials, 0.5)) == "16 of 20 trials, .80 (.58–.92), chance .50, shuffled .50"
+        windows = confusion.Confusion(table, "windows", 20, 16, 0.5)
+        assert ", ".join(words.confusion(windows, 0.5)) == "16 of 20 overlapping windows, .80, chance .50, shuffled .50"
+        assert words.confusion(confusion.of_trials(Sums(), 2), 0.5) == ("no trials yet",)
 
 
 @settings(deadline=None)

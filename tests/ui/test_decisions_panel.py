@@ -114,17 +114,17 @@ def test_cards_say_who_is_in_charge_how_sure_how_silent_and_how_right(filled):
     assert cards["mdm"].verdict() == "abstains"
     assert cards["tangent"].facts() == (
         "abstained in 0 % of the last minute's 300 decisions",
-        "36 of 40 trials, .90 (.77–.96), chance .50",
+        "36 of 40 trials, .90 (.77–.96), chance .50, shuffled .50",
     )
     assert cards["mdm"].facts()[0] == "abstained in 100 % of the last minute's 300 decisions"
-    assert cards["mdm"].facts()[1] == "29 of 38 trials, .76 (.61–.87), chance .50"
+    assert cards["mdm"].facts()[1] == "29 of 38 trials, .76 (.61–.87), chance .50, shuffled .50"
 
 
 def test_the_comparison_is_of_the_same_trials(filled):
     view = filled.panel.comparison
     assert [view.row(found) for found in view.shown.scores] == [
-        ("tangent", "35 of 38", ".92 (.79–.97)", "2", "0.33"),
-        ("mdm", "29 of 38", ".76 (.61–.87)", "0", "0.55"),
+        ("tangent", "35 of 38", ".92 (.79–.97)", ".50", "2", "0.33"),
+        ("mdm", "29 of 38", ".76 (.61–.87)", ".50", "0", "0.55"),
     ]
     assert view.lines() == [
         "38 trials that all have; 2 left out, because a decoder lacks them; guessing: .50, log-loss 0.69",
@@ -135,13 +135,13 @@ def test_the_comparison_is_of_the_same_trials(filled):
 def test_the_table_counts_trials_or_windows_of_the_selected_decoder(filled):
     panel = filled.panel
     assert panel.confusion.cells() == [[("16", "80 %"), ("4", "20 %")], [("0", "0 %"), ("20", "100 %")]]
-    assert panel.confusion.summary() == "36 of 40 trials, .90 (.77–.96), chance .50"
+    assert ", ".join(panel.confusion.summary()) == "36 of 40 trials, .90 (.77–.96), chance .50, shuffled .50"
     panel.select("mdm")
     assert panel.confusion.shown.n == 38
     panel.trials_or_windows()
     # windows of 2 s that lie within 40.5–43.5 s (truth fists) and 50.5–53.5 s (feet): ends 42.5 to 43.5
     assert panel.confusion.cells() == [[("11", "100 %"), ("0", "0 %")], [("11", "100 %"), ("0", "0 %")]]
-    assert panel.confusion.summary() == "11 of 22 overlapping windows, .50, chance .50"
+    assert ", ".join(panel.confusion.summary()) == "11 of 22 overlapping windows, .50, chance .50, shuffled .50"
     assert panel.controls.level.text() == "Table: windows"
 
 
@@ -204,7 +204,7 @@ def test_what_is_too_old_is_grey_everywhere_and_says_so(filled):
         assert count(widget, blue) == count(widget, orange) == 0
     assert count(panel.minute, theme.ALARM_BACK) > 500
     assert "old: the session is silent" in panel.comparison.lines()[-1]
-    assert panel.confusion.summary().startswith("3.0 s old: ")
+    assert panel.confusion.summary()[0].startswith("3.0 s old: ")
 
 
 def test_a_session_that_ended_leaves_its_last_word(filled):
@@ -217,6 +217,104 @@ def test_a_session_that_ended_leaves_its_last_word(filled):
     assert panel.cards["tangent"].verdict() == "feet"
     assert panel.minute.shown.silent_from is None
     assert panel.comparison.lines()[-1].startswith("tangent and mdm")
+
+
+class TestWhoTookOver:
+    @pytest.fixture
+    def switched(self, filled):
+        filled.fake.put_in_charge("mdm", 35.0)
+        filled.fake.put_in_charge("tangent", 50.0)
+        filled.write()
+        filled.look()
+        return filled
+
+    def marks(self, view, ink):
+        """Columns in which a line of colour ``ink`` crosses the timeline from its strip to the claims below."""
+        seen = pixels(view) == theme.pixel(ink)
+        plot = view.plot
+        return np.flatnonzero(seen[int(plot.top()) - 4 : int(plot.bottom()) + 10].mean(axis=0) > 0.8)
+
+    def at(self, view, seconds):
+        return [round(view.across(second - 60.0)) for second in seconds]
+
+    @pytest.mark.parametrize("name", theme.THEMES)
+    def test_a_line_and_a_name_stand_where_another_decoder_was_put_in_charge(self, switched, qtbot, qapp, name):
+        theme.apply(qapp, name)
+        try:
+            late = Run(switched.fake.run.path, switched.run.monotonic)  # a window that attaches to the session again
+            panel = DecisionsPanel(late)
+            qtbot.addWidget(panel)
+            panel.resize(1400, 800)
+            panel.show()
+            switched.run, switched.panel = late, panel
+            switched.look()
+            view = panel.minute
+            assert [(one.at, one.old, one.new) for one in view.shown.takeovers] == [
+                (pytest.approx(-25.0), "tangent", "mdm"),
+                (pytest.approx(-10.0), "mdm", "tangent"),
+            ]
+            found = self.marks(view, theme.STRONG)
+            assert found.tolist() == pytest.approx(self.at(view, (35.0, 50.0)), abs=1)
+            strip = (pixels(view) == theme.pixel(theme.STRONG))[int(view.plot.top()) - 15 : int(view.plot.top())]
+            for x in found:
+                assert strip[:, x - 3 : x + 4].sum() > 35  # the disc; a line alone has 7
+                assert strip[:, x + 8 : x + 60].sum() > 20  # the name
+        finally:
+            theme.apply(qapp, "dark")
+
+    def test_what_is_stale_is_grey_there_too(self, switched):
+        switched.late = 3.0
+        switched.look()
+        view = switched.panel.minute
+        assert len(self.marks(view, theme.STRONG)) == 0
+        assert self.marks(view, theme.STALE).tolist() == pytest.approx(self.at(view, (32.0, 47.0)), abs=1)
+
+    def test_there_is_no_strip_before_the_first_one(self, filled):
+        top = filled.panel.minute.plot.top()
+        filled.fake.put_in_charge("mdm", 55.0)
+        filled.write()
+        filled.look()
+        assert filled.panel.minute.plot.top() > top
+
+    def test_a_log_that_cannot_be_read_is_said_in_place(self, filled):
+        (filled.fake.session / "decisions" / "charge.jsonl").mkdir()
+        filled.look()
+        assert "Is a directory" in filled.panel.switches.problem
+        strip = pixels(filled.panel.minute)[17:30, 40:400]
+        assert (strip != theme.pixel(theme.PANEL)).sum() > 500
+
+
+def test_hours_of_trials_are_read_before_anything_is_said_of_them(qtbot, tmp_path):
+    scene = Scene(qtbot, tmp_path, ("tangent",))
+    for k in range(2000):
+        scene.fake.end_trial("tangent", k / 100, k % 2, 0)
+    scene.write()
+    scene.panel.show()
+    scene.look(1)
+    card = scene.panel.cards["tangent"]
+    assert card.facts()[1] == "1000 of 2000 trials, .50, chance .50"  # as the session counts
+    assert scene.panel.comparison.shown.scores == ()
+    for _ in range(40):
+        scene.panel.refresh()
+    assert card.facts()[1] == "1000 of 2 000 trials, .50 (.48–.52), chance .50, shuffled .50"
+    assert scene.panel.comparison.shown.shared == 2000
+    scene.close()
+
+
+def test_a_session_that_only_records_does_not_let_one_wait_for_a_decoder(qtbot, tmp_path):
+    scene = Scene(qtbot, tmp_path, ("tangent",))
+    scene.fake.decisions.pop("tangent").close()
+    scene.fake.counts.clear()
+    scene.fake.state = "starting"
+    scene.write()
+    scene.panel.show()
+    scene.look()
+    assert scene.panel.no_decoder.text() == "no decoder yet"
+    scene.fake.state = "live"
+    scene.write()
+    scene.look()
+    assert "records only" in scene.panel.no_decoder.text()
+    scene.close()
 
 
 def test_where_there_is_no_room_pages_are_turned(filled, qtbot):
@@ -297,6 +395,7 @@ def test_two_hundred_pictures_do_not_break_it(qtbot, tmp_path):
     assert len(panel.minute.shown.curves) == 6
     assert panel.confusion.hidden == "200 classes: a table of more than 12 cannot be read"
     assert panel.confusion.cells() == []
+    assert ", ".join(panel.confusion.summary()) == "0 of 1 trial, .00 (.00–.79), chance .005, shuffled .00"
     assert panel.comparison.shown.scores[0].chance == pytest.approx(1 / 200)
     panel.trials_or_windows()
     panel.grab()
@@ -416,10 +515,11 @@ def test_a_stopped_decoder_says_so_and_not_that_it_is_stale(qtbot, feed, clock):
 
 def test_a_table_without_anything_says_what_is_missing(qtbot):
     from rtbci_ui.decisions import confusion
+    from rtbci_ui.decisions.outcomes import Sums
 
     view = ConfusionView()
     qtbot.addWidget(view)
-    view.show_confusion(confusion.of_trials([], 2), ("fists", "feet"), 0.5, None)
+    view.show_confusion(confusion.of_trials(Sums(), 2), ("fists", "feet"), 0.5, None)
     assert view.hidden == "no trials yet whose class is known"
     view.grab()
 

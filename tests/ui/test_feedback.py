@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 
+from rtbci.rendered import Rendered
 from rtbci_ui import theme
 from rtbci_ui.feedback.cursor import SMOOTH_SECONDS, Cursor, targets
 from rtbci_ui.feedback.scene import Mood, in_charge, scene
@@ -268,6 +269,18 @@ class TestPicture:
         assert view.drawn is not None
         assert count(view, QColor(250, 10, 200).name()) > 0.9 * view.frames()[1].width() ** 2 * 0.9
         assert not view.frames()[0].intersects(view.frames()[1])
+
+    def test_a_picture_is_not_taken_for_one_that_is_gone(self, seen):
+        """What was freed gives its address to what comes next."""
+        view = seen[0].window.picture
+
+        def drawn(shade):
+            return Rendered(np.full((8, 8, 3), shade, np.uint8), "tangent", "prior", 0, 500, 1.0, 1.0, 1.1)
+
+        for shade in range(1, 200):
+            picture = drawn(shade)
+            assert view._fit(picture, 8, False).toImage().pixelColor(4, 4).red() == shade
+            del picture
 
 
 class TestTargets:

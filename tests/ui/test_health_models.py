@@ -115,6 +115,13 @@ class TestProblems:
             "riemann is being restarted: was killed by signal 9; see worker-riemann.log if it stays so"
         )
 
+    def test_a_decoder_that_never_decides_is_not_well(self) -> None:
+        """A channel whose values are no numbers leaves no whole window: such a decoder has no old decision to tell by."""
+        long = replace(WELL, decoders=(replace(RIEMANN, window=2.0),))
+        assert problems(long, Watched(undecided={"riemann": 6.9})) == []
+        problem = only(long, Watched(undecided={"riemann": 12.0}))
+        assert (problem.level, problem.what) == (Level.WARNING, "riemann has decided nothing for 12.0 s")
+
     def test_windows_that_were_missed_while_a_worker_was_away_are_not_the_decoder_s_slowness(self) -> None:
         back = replace(WELL, decoders=(replace(RIEMANN, restarts=1, problem="was killed by signal 9"),))
         grown = {"restarts riemann": 1, "skipped riemann": 46}

@@ -8,14 +8,14 @@ from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QHelpEvent, QImage
 from PySide6.QtWidgets import QToolTip
 
-from rtbci.runfolder import read_json, replace_json
+from rtbci.runfolder import DecisionRing, read_json, replace_json
 from rtbci.stages import StageRing
 from rtbci_ui import theme
 from rtbci_ui.banner import Level
 from rtbci_ui.health.panel import NONE, HealthPanel
 from rtbci_ui.health.problems import worst
 from rtbci_ui.run import Run
-from tests.ui.fake_session import FakeSession
+from tests.ui.fake_session import CLASSES, FakeSession
 
 pytestmark = pytest.mark.usefixtures("dark")
 HOST = {
@@ -171,6 +171,27 @@ def test_decisions_that_stop_coming_are_stale_in_red_and_a_problem(scene: Scene)
     assert f"riemann: its newest decision is {age} old" in problem
     assert scene.run.banner() is None
     assert worst(scene.run).headline == f"riemann: its newest decision is {age} old"
+
+
+def test_a_decoder_that_is_live_and_decides_nothing_is_a_problem_until_it_does(scene: Scene) -> None:
+    plain, fake = scene.write, scene.fake
+
+    def write() -> None:
+        plain()
+        fields = read_json(fake.run.status)
+        fields["decoders"]["mute"] = {**fields["decoders"]["riemann"], "decoded": 0}
+        replace_json(fake.run.status, fields)
+
+    scene.write = write
+    scene.go(6.0)  # a window of 2 s, and some patience
+    assert scene.panel.problems.texts() == ["✓ nothing is wrong"]
+    scene.go(2.0)
+    (problem,) = scene.panel.problems.texts()
+    assert "▲ mute has decided nothing for 7." in problem
+    fake.decisions["mute"] = DecisionRing.create(fake.run.decisions("mute"), CLASSES, 0.1, 2.0)
+    scene.rings["mute"], scene.told["mute"] = StageRing.create(fake.run.stages("mute")), 0
+    scene.go(1.0)
+    assert scene.panel.problems.texts() == ["✓ nothing is wrong"]
 
 
 def test_a_silent_session_makes_all_of_it_stale_but_the_window_s_own_figures(scene: Scene) -> None:

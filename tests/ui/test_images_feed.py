@@ -183,6 +183,23 @@ def test_half_a_line_waits_for_its_end_and_a_damaged_one_is_said(fake):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_hours_of_trials_are_taken_in_by_steps_and_told_of_when_they_are_all_there(fake):
+    for k in range(2000):
+        fake.tell(float(k), k % 3, k % 3, 1)
+    feed = RetrievalFeed("clip", fake.run)
+    feed.look()
+    steps = 0
+    while not feed.told:
+        assert len(feed.session.trials) < 2000
+        feed.refresh()
+        steps += 1
+    assert steps > 2
+    assert len(feed.session.trials) == 2000
+    feed.refresh()
+    assert feed.told == 1
+    feed.close()
+
+
 def test_a_file_of_trials_that_was_replaced_is_read_anew(fake):
     fake.tell(1.0, 2, 2, 1)
     feed = feed_of(fake)
@@ -277,6 +294,7 @@ def test_a_file_that_is_no_drawn_picture_is_said(fake):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "–"), (0.0, "0 %"), (1.0, "100 %"), (0.346, "35 %"), (0.0996, "10 %"), (0.025, "2.5 %"), (0.005, "0.50 %"),
+     (0.9975, "99.7 %"), (0.9996, "99.9 %"),
      (1 / 16740, "0.006 %"), (1e-6, "<.001 %")],
 )  # fmt: skip
 def test_shares_are_said_in_percent(value, shown):

@@ -16,7 +16,7 @@ from rtbci_ui.run import Run
 from rtbci_ui.thumbnails import Thumbnails
 from rtbci_ui.views.gallery import NO_TRUTH
 from rtbci_ui.views.images import ImagesView
-from rtbci_ui.views.marks import HIT, MISS
+from rtbci_ui.views.marks import colour
 from rtbci_ui.views.places import places
 from rtbci_ui.window import MainWindow
 from tests.bank.drawn import build, three_classes
@@ -119,11 +119,11 @@ class TestGallery:
         assert gallery.ground() == "3 presentations averaged"
         where = places(gallery.width(), gallery.height(), 4, gallery.zoom)
         assert reddish(crop(gallery, where.true)) > 5000
-        assert count(gallery, MISS) > 100
+        assert count(gallery, colour(False)) > 100
         images.fake.find([red, *others], SHARES, time=9.95, truth=red, rank=1, marker=9.0)
         images.look()
-        assert count(gallery, HIT) > 100
-        assert count(gallery, MISS) == 0
+        assert count(gallery, colour(True)) > 100
+        assert count(gallery, colour(False)) == 0
 
     def test_what_is_old_is_grey_and_says_how_old(self, images, bank):
         images.fake.find([red_of(bank), 1, 2, 0, 4], SHARES, time=9.9, truth=1, rank=2, marker=9.0)
@@ -137,7 +137,7 @@ class TestGallery:
         assert gallery.age() == "nothing newer for 3.1 s"
         where = places(gallery.width(), gallery.height(), 4, gallery.zoom)
         assert reddish(crop(gallery, where.best)) == 0
-        assert count(gallery, MISS) == 0
+        assert count(gallery, colour(False)) == 0
 
     def test_after_the_end_the_last_one_is_final_and_not_stale(self, images):
         images.fake.find([3, 1, 2, 0, 4], SHARES, time=9.9)
@@ -181,8 +181,8 @@ class TestFilmstrip:
             f"shown {names[2]}, best {names[2]}: hit, rank 1 of 12, single presentation",
             f"shown {names[3]}, best {names[8]}: miss, abstained, rank 2 of 12, 2 presentations averaged",
         ]
-        assert count(images.view.film, HIT) > 50
-        assert count(images.view.film, MISS) > 5
+        assert count(images.view.film, colour(True)) > 50
+        assert count(images.view.film, colour(False)) > 5
         images.time = 15.0
         images.view.refresh()
         assert images.view.film_title.text() == "past stimuli, 0:10 ago · 1 claim, 1 right · hollow: abstained"
@@ -196,6 +196,19 @@ class TestFilmstrip:
         assert frames[-1].time == 59.0
         boxes = images.view.film._boxes()
         assert boxes[-1].right() <= images.view.film.width()
+
+    def test_hits_and_misses_have_the_colours_of_the_theme_in_use(self, images, qapp):
+        images.fake.tell(1.0, 2, 2, 1, claimed=2)
+        images.look()
+        dark = colour(True)
+        theme.apply(qapp, "light")
+        try:
+            images.view.film.update()
+            assert colour(True) != dark
+            assert count(images.view.film, colour(True)) > 50
+            assert count(images.view.film, dark) == 0
+        finally:
+            theme.apply(qapp, "dark")
 
 
 class TestTallies:
@@ -229,6 +242,20 @@ class TestTallies:
         assert images.view.tallies.bank().endswith("(4.2 s old)")
         assert count(images.view.tallies, theme.TEXT) == 0 < before
 
+    def test_of_a_silent_session_nothing_keeps_its_colours(self, images):
+        for k in range(6):
+            images.fake.tell(float(k), k % 3, 0, 1 + k % 3, claimed=0 if k % 2 else -1)
+        images.look()
+        views = (images.view.film, images.view.history)
+        shades = [colour(hit) for hit in (True, False)]
+        assert all(count(view, shade) > 0 for view in views for shade in shades)
+        images.view.know(False, 4.2)
+        images.view.refresh()
+        assert all(count(view, shade) == 0 for view in views for shade in shades)
+        images.view.know(True, None)
+        images.view.refresh()
+        assert all(count(view, shade) > 0 for view in views for shade in shades)
+
 
 class TestRankHistory:
     def test_ranks_stand_on_a_log_axis_with_chance_and_repeats_marked(self, images):
@@ -251,6 +278,17 @@ class TestRankHistory:
         assert history.word.toPlainText() == "chance median 6.5"
         low, high = history.plot.getViewBox().viewRange()[1]
         assert low < 0.0 < np.log10(12) < high
+
+    def test_of_a_long_session_the_newest_are_drawn(self, images):
+        for k in range(1500):
+            images.fake.tell(float(k), k % 12, k % 12, 1 + k % 2)
+        for _ in range(20):
+            images.look()
+        history = images.view.history
+        drawn = np.concatenate([points.getData()[0] for points in history.points.values()])
+        assert sorted(drawn) == list(range(501, 1501))
+        left, right = history.plot.getViewBox().viewRange()[0]
+        assert (left, right) == (500.0, 1501.0)
 
 
 class TestRendered:

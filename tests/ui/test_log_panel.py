@@ -45,6 +45,31 @@ def test_of_a_long_log_the_end_is_read_and_a_bounded_number_kept(tmp_path):
     assert lines.total < 20_000
 
 
+def test_the_end_of_long_notes_begins_with_a_whole_line(tmp_path):
+    text = "".join(json.dumps({"time": float(k), "text": f"note {k:06d} {'x' * 200}"}) + "\n" for k in range(900))
+    assert len(text) > 2 * FIRST_BYTES
+    (tmp_path / "notes.jsonl").write_text(text)
+    lines = LogLines()
+    lines.refresh(tmp_path)
+    assert {line.mood for line in lines.lines} == {"note"}
+    assert 200 < lines.total == len(lines.lines) < KEPT
+
+
+def test_a_disk_that_is_away_is_said_and_nothing_falls_over(tmp_path):
+    """The window's other panels are looked at after this one: an error here would leave them as they were, for good."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "log.txt").write_text("2026 INFO rtbci: begun\n")
+    lines = LogLines()
+    assert lines.refresh(folder)
+    (folder / "log.txt").unlink()
+    folder.rmdir()
+    folder.write_text("what was a folder is a file: as a disk that is pulled out, it cannot be looked into")
+    assert not lines.refresh(folder)
+    assert lines.problem.startswith(f"{folder / 'notes.jsonl'} cannot be read: ")
+    assert [line.text for line in lines.lines] == ["2026 INFO rtbci: begun"]
+
+
 def test_another_session_begins_anew(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -80,3 +105,9 @@ def test_the_panel_shows_new_lines_in_their_colours(dark, qtbot, fake, tmp_path)
     panel._next = 0.0
     panel.refresh()
     assert panel.text.toPlainText().endswith("worker is back")
+    (kept / "log.txt").unlink()
+    (kept / "log.txt").mkdir()
+    panel._next = 0.0
+    panel.refresh()
+    assert panel.where.text().startswith(f"{kept / 'log.txt'} cannot be read: ")
+    assert theme.ALARM in panel.where.styleSheet()

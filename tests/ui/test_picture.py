@@ -189,3 +189,25 @@ def test_positions_find_a_time_between_samples_and_within_a_gap():
     assert positions.at_position(120) == 100
     assert positions.at_position(150) == 100
     assert positions.at_position(160.5) == 111
+
+
+def test_a_gap_that_is_noted_while_one_looks_is_not_lost(monkeypatch):
+    stream = Stream()
+    stream.push(100)
+    stream.lose(50)
+    stream.push(100)
+    picture = picture_of(stream.ring)
+    really = stream.ring.gaps
+
+    def gaps(first=0):
+        found = really(first)
+        if stream.ring.n_gaps == 1:  # the session notes another one at this very moment
+            stream.lose(25)
+            stream.push(10)
+        return found
+
+    monkeypatch.setattr(stream.ring, "gaps", gaps)
+    picture.positions.refresh()
+    picture.positions.refresh()
+    assert [gap.missing for gap in picture.positions.gaps] == [50, 25]
+    assert picture.positions.of(205) == 205 + 75

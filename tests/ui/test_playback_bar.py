@@ -89,11 +89,21 @@ class TestShowing:
         assert not any(button.isChecked() for button in bar.bar.speeds.values())
         assert (bar.bar.loop.text(), bar.bar.wrong.text()) == ("Loop from here", "Faults…")
 
+    def test_why_accuracies_flatter_is_said_where_they_do(self, bar):
+        bar.say()
+        bar.bar.show()
+        assert not bar.bar.note.isVisible()
+        bar.say(notes=["riemann: was trained on this very recording"])
+        assert bar.bar.note.isVisible()
+        assert bar.bar.note.text() == "riemann: was trained on this very recording"
+
     def test_a_session_that_has_ended_takes_no_orders(self, bar):
         bar.say(state="ended")
         assert not bar.bar.play.isEnabled()
         assert not bar.bar.wrong.isEnabled()
         assert not bar.bar.timeline.isEnabled()
+        bar.bar.toggle_loop()
+        assert not bar.bar.play.isEnabled()
 
     def test_a_live_stream_with_faults_cannot_be_played(self, bar):
         bar.say(recording=None, position=None, duration=None, loop=None)
@@ -257,4 +267,16 @@ class TestFaults:
         ]
         bar.say(faults={"drop": {"value": 0.2, "on": True, "struck": 2000}})
         assert bar.bar.faults.rows["drop"].struck.text() == "struck 2 000 samples"
+        bar.bar.faults.hide()
+
+    def test_a_value_that_was_typed_and_never_told_is_not_shown_as_the_one_that_holds(self, bar, qtbot):
+        bar.say()
+        bar.bar.show_faults()
+        value = bar.bar.faults.rows["drop"].value
+        value.clear()
+        qtbot.keyClicks(value, "0.5")
+        bar.bar.faults.hide()
+        bar.bar.show_faults()
+        assert value.text() == "0.01"
+        assert bar.take() == []
         bar.bar.faults.hide()

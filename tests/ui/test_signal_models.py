@@ -19,6 +19,7 @@ from rtbci_ui.signal.interpolation import field, merge_sites, spline_matrix
 from rtbci_ui.signal.sites import Sites
 from rtbci_ui.signal.spectra import BANDS, Spectra, band_power, decibels
 from rtbci_ui.signal.spectrogram import Spectrogram
+from rtbci_ui.traces.filtering import Choice
 
 RATE = 250.0
 
@@ -183,7 +184,9 @@ NAMES = ("Fp1", "C3", "Cz", "STI")
 
 
 def evoked(feed, markers):
-    return Evoked(feed.ring, feed.rate, feed.positions, markers, [0, 1, 2], [0, 1, 2], NAMES)
+    model = Evoked(feed.ring, feed.rate, feed.positions, markers, [0, 1, 2], [0, 1, 2], NAMES)
+    model.set_filter(Choice())
+    return model
 
 
 def pulses(feed, markers, labels, shapes, every=2.0, offset=1000.0, rng=None):
@@ -336,6 +339,7 @@ class TestEvoked:
     def test_a_channel_that_is_not_a_number_does_not_spoil_its_average(self):
         feed, markers = Feed(4), []
         model = Evoked(feed.ring, RATE, feed.positions, markers, [0, 1], [0], NAMES)
+        model.set_filter(Choice())
         for value in (1.0, np.nan, 1.0):
             samples = np.zeros((500, 4))
             samples[250:, 1] = value

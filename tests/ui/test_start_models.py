@@ -1,6 +1,8 @@
 """What the start screen knows, without Qt: streams, checks, earlier sessions, facts of experiments and recordings."""
 
 import json
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -167,6 +169,13 @@ def test_the_last_session_of_an_experiment_is_found_among_those_of_others(tmp_pa
     assert last_session(experiment).path == newest
 
 
+def dead_process():
+    """The number of a process that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
 def test_the_state_of_a_session_is_told(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
@@ -178,6 +187,9 @@ def test_the_state_of_a_session_is_told(tmp_path):
     )
     (run / "status.json").write_text("{}")
     assert session_facts(session_at(folder))[-1] == Fact("State", "runs now", "good")
+    (run / "status.json").write_text(json.dumps({"pid": dead_process()}))  # killed: its run folder is still there
+    assert session_facts(session_at(folder))[-1].mood == "warning"
+    assert "rtbci recover" in ended_words(folder)
     ended = session_at(report(session(tmp_path, "b", "mine"), {}, seconds=3.0))
     assert session_facts(ended)[-1] == Fact("Outcome", "session ended: 3 s recorded, nothing decoded")
     assert session_at(tmp_path) is None

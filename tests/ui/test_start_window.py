@@ -7,11 +7,12 @@ from PySide6.QtCore import Qt
 
 from rtbci import bundled, control
 from rtbci.runfolder import RunFolder
+from rtbci_ui import app
 from rtbci_ui.preferences import Preferences
 from rtbci_ui.start import window as start_window
 from rtbci_ui.start.template_dialog import TemplateDialog, free_path
 from rtbci_ui.start.window import StartWindow
-from tests.ui.test_start_models import STREAM, session
+from tests.ui.test_start_models import STREAM, dead_process, session
 
 SYNTHETIC = """
 name = "simulated"
@@ -93,8 +94,8 @@ def test_an_empty_screen_teaches(screen, qtbot):
         assert "choose an experiment first" in button.toolTip()
 
 
-@pytest.mark.parametrize("size", [(1200, 680), (1600, 900)])
-def test_nothing_is_cut_off(screen, streams, experiment, size, qtbot):
+@pytest.mark.parametrize(("size", "name"), [((1024, 680), 60), ((1200, 680), 100), ((1600, 900), 100)])
+def test_nothing_is_cut_off(screen, streams, experiment, size, name, qtbot):
     streams(STREAM)
     shown = screen()
     shown.resize(*size)
@@ -110,7 +111,7 @@ def test_nothing_is_cut_off(screen, streams, experiment, size, qtbot):
         assert inside, button.text()
     header = shown.streams.table.header()
     assert sum(header.sectionSize(k) for k in range(header.count())) <= shown.streams.table.width()
-    assert header.sectionSize(1) >= 100
+    assert header.sectionSize(1) >= name
 
 
 def test_every_control_says_what_it_does(screen):
@@ -264,6 +265,25 @@ def test_a_session_that_runs_is_attached_to(screen, tmp_path, qtbot):
     with qtbot.waitSignal(shown.opened) as opened:
         shown.open_recording(folder)
     assert opened.args == [run]
+
+
+def test_a_session_that_was_killed_is_not_attached_to_and_says_how_it_is_recovered(screen, tmp_path, qtbot, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "status.json").write_text(json.dumps({"state": "recording", "pid": dead_process()}))
+    folder = session(tmp_path, "2026-11-24_x", "mine", "running", run)
+    shown = screen()
+    with qtbot.assertNotEmitted(shown.opened):
+        shown.open_recording(folder)
+        shown.attach(run)
+    assert f"rtbci recover {folder}" in shown.recording.facts.toPlainText()
+    assert shown.notice.text() == "The session does not run any more."
+    shown.going.attach(run)  # it was killed while a window looked at it
+    shown.going._folder = folder
+    shown.come_back()
+    qtbot.waitUntil(lambda: "rtbci recover" in shown.notice.text(), timeout=10_000)
+    assert app.main(["--attach", str(folder)]) == 2
+    assert f"its session is gone; it did not end properly: `rtbci recover {folder}`" in capsys.readouterr().err
 
 
 def test_closing_it_by_hand_says_so(screen, qtbot):

@@ -236,6 +236,7 @@ def test_a_recording_that_is_gone_is_said_and_the_ring_still_shown(recorded):
 def test_a_paused_page_stays_when_the_window_changes_its_size_and_the_ring_has_gone_round(recorded):
     recorded.play(20.0)
     recorded.panel.freeze()
+    recorded.settle()
     start, before = recorded.page()
     recorded.play(75.0)
     recorded.panel.resize(1000, 600)
@@ -246,6 +247,17 @@ def test_a_paused_page_stays_when_the_window_changes_its_size_and_the_ring_has_g
     offset = max(again, start)
     np.testing.assert_array_equal(before[offset - start :][:n], samples[offset - again :][:n])
     assert count(recorded.view, theme.channel_colour("eeg", 3, False)) > 500
+
+
+def test_a_window_that_is_closed_lets_go_of_the_recording(recorded):
+    recorded.play(40.0)
+    recorded.panel.freeze()
+    recorded.panel.back()
+    recorded.settle()
+    files = recorded.view.looking._past._lookback._files
+    assert files
+    recorded.panel.let_go()
+    wait_until(lambda: not files)
 
 
 def test_a_click_into_the_strip_goes_there(recorded, qtbot):

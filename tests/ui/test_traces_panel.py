@@ -1,6 +1,7 @@
 """The panel of the traces: what its controls, the wheel and the mouse do to the pixels."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -19,15 +20,15 @@ from rtbci_ui.traces.filtering import Choice
 from rtbci_ui.traces.groups import groups_of
 from rtbci_ui.traces.panel import TracesPanel
 from tests.ui.fake_session import FakeSession
-from tests.ui.test_views import count, pixels
+from tests.ui.test_views import count, finish, pixels
 
 pytestmark = pytest.mark.usefixtures("dark")
 
 
-def panel_of(qtbot, fake, seconds=20.0, size=(900, 500)):
+def panel_of(qtbot, fake, seconds=20.0, size=(900, 500), clock=time.monotonic):
     if seconds:
         fake.fill(seconds)
-    run = Run(fake.run.path)
+    run = Run(fake.run.path, clock)
     run.refresh()
     panel = TracesPanel(run)
     qtbot.addWidget(panel)
@@ -56,7 +57,8 @@ def meg_session(tmp_path_factory):
 
 @pytest.fixture
 def meg(qtbot, meg_session):
-    panel = panel_of(qtbot, meg_session, 0.0)
+    # its traces would run empty while other tests go on
+    panel = panel_of(qtbot, meg_session, 0.0, clock=lambda: meg_session.began + 12.0)
     yield panel
     panel.view.looking.close()
 
@@ -146,6 +148,23 @@ def test_how_traces_are_shown_is_remembered_for_the_next_window(qtbot, meg, meg_
     assert other.bar.filter.text() == "above 1 Hz, no 60 Hz"
     other.restore({"group": "EOG", "seconds": 1e6})  # of another stream
     assert view.group.name == "MEG mag"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"seconds": "long", "filter": [None, "x", None]},
+        {"seconds": -1.0, "filter": [0, -3.0, float("nan")]},
+        {"seconds": None, "filter": 3, "group": ["EEG"], "sweep": None},
+        {"seconds": [10.0], "filter": {"high_pass": 1.0}},
+    ],
+)
+def test_what_was_kept_and_is_not_legible_is_left_alone(meg, kept):
+    before = meg.remember()
+    meg.restore(kept)
+    assert meg.remember() == before
+    meg.view.refresh()
+    assert not np.isnan(meg.view.picture._lo).all()
 
 
 def test_an_empty_ring_can_be_paused_and_looked_back_in(qtbot, fake):
@@ -278,8 +297,11 @@ class TestGroups:
         view = meg.view
         assert [group.name for group in view.groups] == ["All", "MEG mag", "MEG grad"]
         meg.all_channels()
+        finish(view)
         assert count(view, theme.channel_colour("mag", 0, False)) > 300
         meg.next_group()
+        assert count(view, theme.channel_colour("grad", 0, False)) == 0  # at once: the names are others already
+        finish(view)
         assert view.group.name == "MEG mag"
         assert len(view.shown()) == 102
         assert {view.info.channels[i].kind for i in view.shown()} == {"mag"}

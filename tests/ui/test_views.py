@@ -69,6 +69,15 @@ def traces(qtbot):
     return Traces(qtbot)
 
 
+def finish(view):
+    """Refresh until a picture that is too much for one step is whole."""
+    for _ in range(100):
+        view.refresh()
+        if not view.picture.unfinished:
+            return
+    raise AssertionError("the picture is never whole")
+
+
 class TestTraces:
     def test_samples_become_traces_in_the_colour_of_their_kind_and_bad_ones_are_grey(self, traces):
         shade = theme.channel_colour("eeg", 3, False)  # the other shade is the scale bar's as well
@@ -151,6 +160,7 @@ class TestTraces:
         assert set(shown) == set(range(306))
         view.show_all(True)
         assert len(view.shown()) == 306
+        finish(view)
         assert count(view, theme.channel_colour("mag", 0, False)) > 500
 
     def test_another_time_base_shows_another_stretch(self, traces):
@@ -249,6 +259,22 @@ class TestBars:
         view.grab()
         assert feed.drawn == [pytest.approx(0.025)]
 
+    def test_what_came_while_nobody_looked_was_not_drawn_late(self, view, feed, clock):
+        feed.locked = True  # decisions come when markers do, and hold for 10 s
+        self.show(view, feed, clock, decision(10.0))
+        view.grab()
+        view.hide()
+        self.show(view, feed, clock, decision(11.0))
+        clock.time = 18.0
+        view.show()
+        view.refresh()
+        view.grab()
+        assert feed.drawn == []
+        self.show(view, feed, clock, decision(18.5))
+        clock.time = 18.525
+        view.grab()
+        assert feed.drawn == [pytest.approx(0.025)]
+
     def test_a_click_chooses_the_decoder(self, view, qtbot):
         with qtbot.waitSignal(view.chosen, timeout=1000) as chosen:
             qtbot.mouseClick(view, Qt.MouseButton.LeftButton)
@@ -312,6 +338,20 @@ class TestAge:
         assert view._bars.opts["height"].sum() == 50
         assert "10.0" in view.summary.text()
         assert view._lines[0].value() == pytest.approx(10.0)
+
+    def test_nothing_of_one_decoder_is_shown_as_another_s(self, view, feed, clock, tmp_path):
+        feed.ring.add(decision(10.0))
+        feed.refresh()
+        view.refresh_histogram()
+        assert "ready" in view.summary.text()
+        ring = DecisionRing.create(tmp_path / "other.ring", ("fists", "feet"), 0.1, 2.0)
+        view.look_at(DecisionFeed("other", ring))
+        for _ in range(2):
+            assert (view.ready.text(), view.drawn.text(), view.summary.text()) == ("–", "–", "no decisions yet")
+            assert view._bars.opts["height"] == [0]
+            assert not any(line.isVisible() for line in view._lines)
+            view.refresh_histogram()
+        ring.close()
 
 
 def test_a_banner_is_there_exactly_while_there_is_something_to_say(qtbot):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QInputDialog, QLabel, Q
 
 from rtbci.errors import RecordingError
 from rtbci_ui import asking, theme
+from rtbci_ui.banner import Banner, Level
 from rtbci_ui.docks import PANELS
 from rtbci_ui.preferences import Preferences
 from rtbci_ui.run import Run
@@ -35,6 +36,7 @@ class Seen:
 
     def __init__(self, qtbot, path, at=None):
         self.time = time.monotonic() if at is None else at
+        self.defects = False  # whether a panel that fails is what is tested
         self.run = Run(path, lambda: self.time)
         self.sent = Sent()
         self.preferences = Preferences(path.parent / "rtbci.ini")
@@ -49,6 +51,7 @@ class Seen:
         self.time += after
         self.window._status_due = self.window.panels["traces"]._due = 0.0
         self.window.tick()
+        assert self.defects or not self.window._defects
         QApplication.processEvents()  # what has appeared gets its place
 
     @property
@@ -196,6 +199,15 @@ def test_a_decoder_in_trouble_says_why(seen, fake):
     assert "took 4.1 s" in seen.cards["riemann"].toolTip()
 
 
+def test_a_warning_hides_no_alarm(seen, fake, monkeypatch):
+    fake.trouble["riemann"] = {"state": "waiting", "restarts": 2, "problem": "took 4.1 s for a window; 1 s is allowed"}
+    fake.write_status(12.0)
+    full = Banner(Level.ALARM, "Disk: 50.0 MB left")
+    monkeypatch.setattr(seen.window.panels["health"].health, "banner", lambda: full)
+    seen.look()
+    assert seen.window.banner.headline.text() == "Disk: 50.0 MB left"
+
+
 def test_keys_reach_the_traces_wherever_the_focus_is(seen, qtbot):
     seen.look()
     window, traces = seen.window, seen.traces
@@ -280,6 +292,16 @@ def test_nothing_is_cut_off(qtbot, fake, qapp, size, name):
         assert seen.window.rect().contains(corner), kind.name
 
 
+def test_the_window_fits_on_a_small_screen(seen, qapp):
+    for kind in PANELS:
+        seen.window.docks.reveal(kind.name)
+        seen.look()
+        qapp.processEvents()
+        least = seen.window.minimumSize().expandedTo(seen.window.minimumSizeHint())
+        assert least.width() <= 1024, kind.name
+        assert least.height() <= 700, kind.name  # of 768, less the desktop's bars and the window's title
+
+
 def test_several_decoders_are_chosen_between(qtbot, tmp_path):
     fake = FakeSession(tmp_path / "run", decoders=("riemann", "csp"))
     fake.fill(5.0)
@@ -362,6 +384,25 @@ def test_what_the_dialog_says_before_closing(seen, nobody_is_asked, monkeypatch)
     text, buttons = seen_texts[0]
     assert text == "The session is recording."
     assert any("session goes on" in button for button in buttons)
+
+
+def test_a_panel_that_fails_is_told_of_and_stops_no_other_one(seen, fake, monkeypatch):
+    seen.look()
+    looked = []
+    health = seen.window.panels["health"]
+    really = health.refresh
+    monkeypatch.setattr(health, "refresh", lambda: (looked.append(True), really()))
+    monkeypatch.setattr(seen.window.panels["traces"], "refresh", lambda: 1 / 0)
+    seen.defects = True
+    seen.look(20.0)
+    seen.look()
+    assert looked
+    assert "traces: what is shown is old" in seen.window.note.text()
+    assert "division by zero" in seen.window.note.text()
+    monkeypatch.delattr(seen.window.panels["traces"], "refresh")  # the class's own
+    seen.look()  # it can look again
+    seen.look()
+    assert seen.window.note.text() == "H shows the shortcuts"
 
 
 def test_the_layout_is_remembered(qtbot, fake, qapp):

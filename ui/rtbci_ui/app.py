@@ -43,8 +43,7 @@ def _size(text: str) -> tuple[int, int] | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed; return the exit code (2: it could not be shown, with one line on stderr)."""
     given = _arguments(argv)
-    lacking = system.problem()
-    complaint = f"{lacking}, or use --headless" if lacking else _complaint(given)
+    complaint = system.problem() or _complaint(given)
     if complaint is not None:
         print(complaint, file=sys.stderr)
         return 2
@@ -67,20 +66,20 @@ def _complaint(given: argparse.Namespace) -> str | None:
     if given.place is not None and given.place.is_dir() and (given.place / "session.json").exists():
         return f"{given.place} is the folder of a session; --attach {given.place} would look at it while it runs"
     if given.attach is not None and _run_of(given.attach) is None:
+        from rtbci_ui.start.past import cut_short
+
+        if words := cut_short(given.attach):
+            return f"{given.attach}: its session is gone; {words}"
         return f"{given.attach}: no session runs there; the folder of one that runs would be right (rtbci run makes it)"
     return None
 
 
 def _run_of(session: Path) -> Path | None:
     """The run folder of the session kept in ``session``, or None where it does not run."""
-    from rtbci.runfolder import read_json
+    from rtbci_ui.start.past import session_at
 
-    try:
-        fields = read_json(session / "session.json")
-    except (OSError, ValueError):
-        return None
-    place = (fields or {}).get("run_folder")
-    return Path(place) if isinstance(place, str) and Path(place).is_dir() else None
+    found = session_at(session)
+    return found.run if found is not None and found.runs else None
 
 
 def _run_folder(given: argparse.Namespace) -> Path | None:
@@ -106,13 +105,16 @@ def _edit(given: argparse.Namespace) -> int:
 def _show(given: argparse.Namespace, run_folder: Path | None) -> int:
     """A session's window, or the start screen and a window for each session that is opened from it."""
     app = _application(given)
+    from PySide6.QtCore import QTimer
+
     from rtbci_ui.desk import Desk
 
     desk = Desk(app, None if given.size is None else _size(given.size), given.show or "")
-    first = desk.show_start(given.place) if run_folder is None else desk.show_session(run_folder)
-    # the window's timer gives Python a turn often enough for these to be seen
+    # The window's timer gives Python a turn often enough for these to be seen. A handler runs between any two steps of any
+    # Python code: it only asks the event loop, also one that has not begun yet, to leave when that code is done.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: desk.leave())
+        signal.signal(number, lambda *_: QTimer.singleShot(0, desk.leave))
+    first = desk.show_start(given.place) if run_folder is None else desk.show_session(run_folder)
     return _until_closed(app, first, given, desk.leave)
 
 

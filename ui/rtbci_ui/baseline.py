@@ -46,12 +46,13 @@ class Baseline:
     def refresh(self) -> None:
         """Take in the blocks that have been finished since the last call."""
         written = self._ring.written
-        oldest = -(-self._ring.oldest // self.block)
+        last = written // self.block
+        # what is older than what is kept need not be looked at: a panel that nobody saw for minutes comes back at once
+        oldest = max(-(-self._ring.oldest // self.block), last - self._keep)
         if self._next < oldest:  # the first call, or the writer has lapped us: begin again
             self._means.clear()
             self._knots.clear()
             self._next = self.first = oldest
-        last = written // self.block
         if not self._knots and written > self._next * self.block:
             # before the first block is whole, the first sample is the best guess at an offset
             start = self._next * self.block
@@ -84,3 +85,10 @@ class Baseline:
         high = min(low + 1, len(self.knots) - 1)
         base = self.knots[low, channel]
         return float(base + (knot - low) * (self.knots[high, channel] - base))
+
+
+def baseline_of(still: Signal, rate: float) -> Baseline:
+    """The running mean of all that ``still`` holds, a piece of the past."""
+    found = Baseline(still, rate, still.capacity / rate + 1.0)
+    found.refresh()
+    return found

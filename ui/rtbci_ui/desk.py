@@ -40,6 +40,8 @@ class Desk:
     def show_start(self, experiment: Path | None = None) -> StartWindow:
         """The start screen, with ``experiment`` chosen."""
         start = self.start = StartWindow()
+        free = start.screen().availableGeometry()
+        start.resize(min(start.width(), free.width()), min(start.height(), free.height()))
         start.opened.connect(self.show_session)
         start.left.connect(self._app.quit)
         start.show()
@@ -84,6 +86,7 @@ class Desk:
         window, self.window = self.window, None
         if window is not None:
             window.run.close()
+            window.deleteLater()  # its buttons hold it by what they do: nobody else would ever free it
         follows, self._follows = self._follows, None
         if self.start is not None:
             self.start.come_back()
@@ -94,7 +97,9 @@ class Desk:
 
     def leave(self) -> None:
         """Close everything without asking."""
-        self.start = None
+        start, self.start, self._follows = self.start, None, None
         if self.window is not None:
             self.window.leave()
+        if start is not None:
+            start.close()  # ends its children, and keeps what is to be remembered
         self._app.quit()

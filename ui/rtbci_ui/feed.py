@@ -97,8 +97,8 @@ class DecisionFeed:
             row = rows[-1]
         if row is None:
             return False
-        if attaching:  # it was ready before we looked: its time on the screen says nothing
-            self._drawn_number = self._seen
+        if attaching:
+            self.overlook()
         self.newest = decision_from_row(row)
         self.looked += 1
         return True
@@ -167,6 +167,10 @@ class DecisionFeed:
             return None
         age = now - self.newest.signal_time
         return Freshness(age, age > self.patience)
+
+    def overlook(self) -> None:
+        """Nobody looked when the newest decision was ready: how much later it is on the screen says nothing."""
+        self._drawn_number = self._seen
 
     def painted(self, now: float) -> float | None:
         """Note that the newest decision is on the screen at ``now``; return its age then, in seconds."""

@@ -35,11 +35,13 @@ class LogLines:
     ----------
     lines : the newest `KEPT` lines in the order in which they were found.
     total : lines ever found, so that whoever shows them knows how many are new.
+    problem : why there may be newer lines that cannot be read, or "".
     """
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.total = 0
+        self.problem = ""
         self._folder: Path | None = None
         self._read: dict[str, int] = {}
 
@@ -48,6 +50,7 @@ class LogLines:
         if folder != self._folder:
             self._folder, self._read = folder, {}
             self.lines.clear()
+        self.problem = ""
         if folder is None:
             return False
         fresh = [Line(text, mood_of(text)) for text in self._new(folder / "log.txt")]
@@ -62,19 +65,24 @@ class LogLines:
         return bool(fresh)
 
     def _new(self, path: Path) -> list[str]:
-        """Whole lines that were added to ``path`` since the last look."""
+        """Whole lines that were added to ``path`` since the last look, at the first one those of its end."""
         try:
             with path.open("rb") as file:
                 size = file.seek(0, 2)
                 first = self._read.get(path.name)
                 if first is None:
                     first = max(0, size - FIRST_BYTES)
+                    file.seek(max(0, first - 1))
+                    first += len(file.readline()) - 1 if first else 0  # the rest of a line is none
                 if size == first:
                     self._read[path.name] = first
                     return []
                 file.seek(first)
                 fresh = file.read()
         except FileNotFoundError:
+            return []
+        except OSError as error:  # a disk that was pulled out, a network that is away
+            self.problem = f"{path} cannot be read: {error.strerror}"
             return []
         whole = fresh.rfind(b"\n") + 1  # what follows the last line end is still being written
         self._read[path.name] = first + whole

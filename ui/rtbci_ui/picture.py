@@ -16,7 +16,7 @@ from rtbci.errors import Overrun
 from rtbci.kernels import raster
 from rtbci.ring import Ring
 from rtbci.types import Times
-from rtbci_ui.baseline import BLOCKS_PER_SECOND, MEAN_BLOCKS, Baseline
+from rtbci_ui.baseline import BLOCKS_PER_SECOND, MEAN_BLOCKS, Baseline, baseline_of
 from rtbci_ui.positions import Positions
 from rtbci_ui.scales import PAGES
 from rtbci_ui.traces.columns import Columns
@@ -29,6 +29,15 @@ BEFORE_SECONDS = max(SETTLING_SECONDS, (MEAN_BLOCKS + 1) / BLOCKS_PER_SECOND)
 """Signal before a page that its running mean and its filter need."""
 _MARGIN = 0.02
 """Part of the ring that is left alone, because the writer may overwrite it while it is drawn."""
+STEP_VALUES, STEP_FILTERED, STEP_CELLS = 1 << 21, 1 << 18, 1 << 15
+"""What one refresh does at most: samples times channels as they are, or through a filter, and columns times lanes painted.
+
+Each is some 2 to 5 ms. A new picture of more, such as one of 306 channels, comes in pieces, the oldest first.
+"""
+KEPT_SECONDS = 2.5
+"""Filtered signal that is kept: what is drawn needs less, and the gain is chosen from 2 s of it."""
+_GROUND_LANES = 20
+"""What the background of a column costs, in lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,9 @@ class Picture:
         self._tick = rate
         self._drawn = 0  # samples below this one are in finished columns or in the newest, unfinished one
         self._whole = True
+        self._other = False  # what the columns hold is another page
+        self._partial = False  # the page is drawn up to `_drawn`, and there is more
+        self._again: int | None = None  # the next column that is to be painted with other lanes or another scale
         self.head = 0
         self.step = 1.0
         self.resize(1, 1, 10.0)
@@ -89,16 +101,19 @@ class Picture:
         self._hi = np.full((width, self._ring.n_channels), np.nan, np.float32)
         end = self.head * self.step
         self.step = seconds * self._rate / width
-        if self._still is not None:
-            self.head = round(end / self.step)
+        self.head = round(end / self.step)
         self._drop_filter()
         self._whole = True
 
     def show(self, lanes: Lanes, tick_seconds: float) -> None:
         """Show other channels, scales or grid; what the columns hold is kept, so this works on a held picture too."""
+        others = self._lanes is not None and not np.array_equal(self._lanes.rows, lanes.rows)
         self._lanes = lanes
         self._tick = tick_seconds * self._rate
-        self._paint(self.head - self.width, self.head)
+        self._again = self.head - self.width
+        if others and self.width > self._step_columns:
+            self.pixels[:] = self._shades[0]  # traces of other channels must not stand beside these names
+        self._paint_again()
 
     def filter(self, choice: Choice) -> None:
         """Draw through another display filter from the next refresh on."""
@@ -106,13 +121,16 @@ class Picture:
         self._drop_filter()
         self._whole = True
 
-    def hold(self, still: Still, head: int | None = None) -> None:
-        """Show a piece of the past: the page that ends with column ``head``, or the one that is shown already, as it is."""
+    def hold(self, still: Still, head: int | None = None, baseline: Baseline | None = None) -> None:
+        """Show a piece of the past: the page that ends with column ``head``, or the one that is shown already, as it is.
+
+        ``baseline`` is its `baseline_of`, where somebody has made it already.
+        """
         self._still = still
-        self._baseline = Baseline(still, self._rate, still.capacity / self._rate + 1.0)
-        self._baseline.refresh()
+        self._baseline = baseline or baseline_of(still, self._rate)
         self._drop_filter()
-        self._whole = head is not None
+        self._whole = head is not None or self._partial
+        self._other = self._other or head not in (None, self.head)
         self.head = self.head if head is None else head
 
     def release(self) -> None:
@@ -126,6 +144,11 @@ class Picture:
         if self._filtered is not None:
             self._filtered.close()
             self._filtered = None
+
+    @property
+    def held(self) -> bool:
+        """Whether a piece of the past is shown."""
+        return self._still is not None
 
     @property
     def signal(self) -> Signal:
@@ -146,13 +169,6 @@ class Picture:
         oldest = self._ring.oldest
         return oldest + int(self._ring.capacity * _MARGIN) if oldest else 0
 
-    def copy(self, start: int, stop: int) -> Still:
-        """Samples ``start`` to ``stop`` as far as the ring has them. Raises Overrun when it was lapped meanwhile."""
-        start = max(start, self.safe())
-        stop = max(min(stop, self._ring.written), start)
-        samples, times, _ = self._ring.read(start, stop)
-        return Still(start, samples, times)
-
     # drawing -------------------------------------------------------------------------------------------------------
 
     def refresh(self, now: float | None = None) -> bool:
@@ -160,8 +176,8 @@ class Picture:
 
         ``now`` is the time on the source's clock, up to which the picture scrolls while nothing comes; without it, it stops.
         """
-        if self._still is not None and not self._whole:
-            return False
+        if self._still is not None and not self._whole and not self._partial:
+            return self._paint_again()
         signal = self.signal
         written = signal.written  # before the gaps are looked at: those of the samples below it are in the table
         self.positions.refresh()
@@ -175,19 +191,48 @@ class Picture:
         if head < self.head or self._drawn < signal.oldest:
             self._whole = True
         if not self._whole and written == self._drawn and head == self.head:
-            return False
-        width = self.width
-        start = head - width if self._whole else int(self.positions.of(self._drawn - 1) / self.step)
-        start = max(start, head - width)
+            return self._paint_again()
         try:
-            self._measure(start, head, written)
+            self._advance(head, written)
         except Overrun:
             self._drop_filter()
             self._whole = True  # the writer lapped us while we looked: the next refresh draws everything
             return False
-        self.head, self._drawn, self._whole = head, written, False
-        self._paint(start, head)
+        if not self._partial:
+            self._paint_again()
         return True
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether another refresh has something to do even where nothing has come."""
+        return self._partial or self._again is not None
+
+    def _advance(self, head: int, written: int) -> None:
+        """Draw the next piece: up to sample ``written`` and column ``head``, or as far as one step goes."""
+        left = head - self.width
+        start = left if self._whole else max(int(self.positions.of(self._drawn - 1) / self.step), left)
+        oldest = self.safe() if self._still is None else self._still.oldest
+        first = min(max(self.positions.at_position(start * self.step) - 1, oldest), written)
+        columns = self.positions.at_position((start + self._step_columns) * self.step)
+        most = min(max(columns, (first if self._whole else self._drawn) + 1), written)
+        signal, stop = self._source(first, oldest, most)
+        self._partial = stop < written
+        if self._partial:
+            self._clear(head)
+        self.head, self._other = head, False
+        if stop > first or not self._partial:
+            end = min(int(self.positions.of(stop - 1) / self.step) + 1, head) if self._partial else head
+            self._measure(signal, start, end, first, stop)
+            self._drawn, self._whole = stop, False
+            self._paint(start, end)
+
+    def _clear(self, head: int) -> None:
+        """Empty what is not of the page that ends with column ``head``, until it is drawn."""
+        left = head - self.width
+        fresh = np.arange(left if self._other or head < self.head else max(self.head, left), head)
+        if len(fresh):
+            self._kinds[fresh % self.width] = raster.EMPTY
+            self._paint(int(fresh[0]), head)
 
     def _newest(self, written: int, now: float | None) -> int:
         """Columns up to the newest sample, or up to ``now`` where nothing has come for a while."""
@@ -195,27 +240,27 @@ class Picture:
         late = 0.0 if now is None else now - float(self._ring.view(written - 1, written)[1][0])
         return int((last + (late * self._rate if late > LATE_SECONDS else 0.0)) / self.step) + 1
 
-    def _filter(self, first: int, written: int) -> Signal:
-        """The signal, or what the display filter makes of it from sample ``first`` on."""
-        signal = self.signal
+    def _source(self, first: int, oldest: int, stop: int) -> tuple[Signal, int]:
+        """The signal, or what the display filter makes of it, from ``first`` on, and how far to ``stop`` it goes now."""
+        signal, n_channels = self.signal, self._ring.n_channels
         if self.choice.off:
-            return signal
+            begun = first if self._whole else max(self._drawn, first)
+            return signal, min(begun + STEP_VALUES // n_channels + 1, stop)
+        begin = min(max(first - int(SETTLING_SECONDS * self._rate), oldest), stop)
+        filtered, most = self._filtered, STEP_FILTERED // n_channels + 1
+        if filtered is not None and (filtered.written < begin or filtered.oldest > first):
+            self._drop_filter()  # nobody looked for so long, or it keeps too little of the page: it is begun anew
         if self._filtered is None:
-            oldest = signal.oldest if self._still is not None else self.safe()
-            begin = min(max(first - int(SETTLING_SECONDS * self._rate), oldest), written)
-            page = int(self.width * self.step + (SETTLING_SECONDS + 1.0) * self._rate) + 1
+            keep = int(KEPT_SECONDS * self._rate + 2.0 * min(self._step_columns, self.width) * self.step) + 2 * most
             sections = design(self.choice, self._rate)
-            self._filtered = Filtered(signal, self.positions, sections, begin, page)
-        self._filtered.refresh(written)
-        return self._filtered
+            self._filtered = Filtered(signal, self.positions, sections, begin, keep)
+        self._filtered.refresh(max(min(self._filtered.written + most, stop), self._filtered.written))
+        return self._filtered, min(self._filtered.written, stop)
 
-    def _measure(self, start: int, head: int, written: int) -> None:
-        """Fill columns ``start`` to ``head`` of the envelope from the signal."""
+    def _measure(self, signal: Signal, start: int, head: int, first: int, written: int) -> None:
+        """Fill columns ``start`` to ``head`` of the envelope from samples ``first`` to ``written`` of ``signal``."""
         width, step = self.width, self.step
-        first = min(max(self.positions.at_position(start * step) - 1, 0), written)
-        signal = self._filter(first, written)
-        oldest = self.safe() if signal is self._ring else signal.oldest
-        first = min(max(first, oldest), written)
+        first = min(max(first, signal.oldest), written)
         rows = np.arange(start, head) % width
         self._lo[rows] = np.nan
         self._hi[rows] = np.nan
@@ -241,6 +286,22 @@ class Picture:
         self._kinds[rows] = kinds
         if not signal.intact(first):
             raise Overrun(first, signal.oldest)
+
+    @property
+    def _step_columns(self) -> int:
+        """Columns that are painted in one step."""
+        shown = 0 if self._lanes is None else len(self._lanes.rows)
+        return max(STEP_CELLS // (shown + _GROUND_LANES), 8)
+
+    def _paint_again(self) -> bool:
+        """Paint the next piece of what is to be seen in another way, from what was measured; False where there is none."""
+        if self._again is None:
+            return False
+        start = max(self._again, self.head - self.width)
+        stop = min(start + self._step_columns, self.head)
+        self._paint(start, stop)
+        self._again = None if stop >= self.head else stop
+        return True
 
     def _paint(self, start: int, head: int) -> None:
         lanes = self._lanes
@@ -283,8 +344,8 @@ class Picture:
         samples, times, _ = signal.view(start, written)
         return samples.copy(), times.copy()
 
-    def value(self, position: float, channel: int) -> float | None:
-        """What ``channel`` was at ``position``, before the display filter and less its running mean; None where unknown."""
+    def value(self, position: float, channel: int, *, less_mean: bool = True) -> float | None:
+        """What ``channel`` was at ``position``, unfiltered, less its running mean or not; None where unknown."""
         signal = self.signal
         index = self.positions.at_position(position)
         if self.positions.of(index) - position > 1.0:
@@ -293,4 +354,6 @@ class Picture:
             value = float(signal.view(index, index + 1)[0][0, channel])
         except (Overrun, IndexError):
             return None
-        return value - self._baseline.at(index, channel) if np.isfinite(value) else None
+        if not np.isfinite(value):
+            return None
+        return value - self._baseline.at(index, channel) if less_mean else value

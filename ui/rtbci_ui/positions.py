@@ -43,10 +43,11 @@ class Positions:
 
     def refresh(self) -> None:
         """Take in gaps that were noted since the last call."""
-        if self._ring.n_gaps == self._seen:
+        count = self._ring.n_gaps
+        if count == self._seen:
             return
-        fresh = self._ring.gaps(self._seen)
-        self._seen = self._ring.n_gaps
+        fresh = self._ring.gaps(self._seen)[: count - self._seen]  # one that is noted meanwhile is for the next call
+        self._seen = count
         for gap in fresh:
             self.gaps.append(gap)
             self._starts.append(gap.index)

@@ -26,7 +26,7 @@ from rtbci.retrieved import Found, RetrievedRing
 from rtbci.runfolder import RunFolder, read_json
 from rtbci.types import Marker, Retrieved
 from rtbci_ui.feed import EVENT_PATIENCE, Freshness
-from rtbci_ui.followed import Lines, identity
+from rtbci_ui.followed import BYTES_AT_ONCE, Lines, identity
 from rtbci_ui.tallies import Session
 
 RECENT = 256
@@ -72,6 +72,7 @@ class RetrievalFeed:
         self._seen = 0
         self._ring_file = 0
         self._found = Lines(folder.found(name))
+        self._waiting: deque[bytes] = deque()
         self._marks: dict[Path, tuple[int, int]] = {}
 
     def refresh(self) -> None:
@@ -82,15 +83,20 @@ class RetrievalFeed:
         if self._found.began_anew:
             self.session = Session()
             self._found.began_anew = False
+            self._waiting.clear()
             self.told += 1
-        for line in fresh:
+        self._waiting.extend(fresh)
+        budget, behind = BYTES_AT_ONCE, bool(self._waiting)
+        while self._waiting and budget > 0:
+            line = self._waiting.popleft()
+            budget -= len(line)
             try:
                 self.session.add(_found(line))
             except (ValueError, TypeError, KeyError) as error:
                 self.problem = (
                     f"a line of {self.folder.found(self.name).name} cannot be read ({error}); it counts nowhere"
                 )
-        self.told += bool(fresh)
+        self.told += behind and not self._waiting  # nothing is shown as all there is while there is more
 
     @property
     def slides(self) -> bool:

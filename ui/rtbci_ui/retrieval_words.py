@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ def percent(value: float | None) -> str:
     if value is None:
         return wording.UNKNOWN
     hundredths = 100.0 * value
+    if 99.5 <= hundredths < 100.0:
+        return f"{math.floor(10.0 * hundredths + 1e-6) / 10.0:.1f} %"  # all but one are not all
     if hundredths >= 9.95 or hundredths == 0.0:
         return f"{hundredths:.0f} %"
     if hundredths >= 0.995:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import Any
@@ -23,6 +24,7 @@ from rtbci_ui.views.banner import BannerView
 from rtbci_ui.views.header import HeaderView
 from rtbci_ui.views.help import HelpView
 
+log = logging.getLogger("rtbci.ui")
 FRAME_MS = 16
 CLOSE_SECONDS = 1.5
 STATUS_SECONDS = 0.1
@@ -58,9 +60,10 @@ class MainWindow(SessionActions):
         self._shown_at: float | None = None
         self._ended_at: float | None = None
         self._display = 0
+        self._defects: dict[str, str] = {}
         self.setWindowTitle("rtbci")
         self.resize(1600, 900)
-        self.setMinimumSize(1200, 680)
+        self.setMinimumSize(1000, 600)  # fits on the smallest screens that are still met, 1024 x 768
         self.extra_windows: dict[str, Any] = {}
         self._build()
         self._build_menus()
@@ -156,7 +159,7 @@ class MainWindow(SessionActions):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         theme.apply(app, wanted)
-        self.panels["health"].close_rings()
+        self._let_go()
         old = self.takeCentralWidget()
         for action in self.actions():
             self.removeAction(action)
@@ -167,6 +170,11 @@ class MainWindow(SessionActions):
         self._status_due = 0.0
         self.select(self.selected)
         self.tick()
+
+    def _let_go(self) -> None:
+        """Close what panels that are not looked at any more have open."""
+        self.panels["health"].close_rings()
+        self.panels["traces"].let_go()
 
     # looking -------------------------------------------------------------------------------------------------------
 
@@ -180,7 +188,7 @@ class MainWindow(SessionActions):
             self._refresh_status(clock)
         for name, panel in self.panels.items():
             if self.docks.in_sight(name):
-                panel.refresh()
+                self._look_at(name, panel)
         self.playback.refresh()
         for window in self.extra_windows.values():
             if window.isVisible():
@@ -192,13 +200,27 @@ class MainWindow(SessionActions):
         self.panels["health"].health.refresh()  # what is lost or skipped is said though the panel lies out of sight
         self.frames.frame(time.perf_counter() - began, clock)
 
+    def _look_at(self, name: str, panel: Any) -> None:
+        """Let a panel look. One that cannot, by a defect of ours, stops no other one, and is said to stand still."""
+        try:
+            panel.refresh()
+        except Exception as error:
+            words = f"{name}: what is shown is old, it cannot be drawn ({type(error).__name__}: {error})"
+            if self._defects.get(name) != words:
+                self._defects[name] = words
+                log.exception("panel %s", name)
+        else:
+            self._defects.pop(name, None)
+
     def _refresh_status(self, clock: float) -> None:
         status, stale_for = self.run.status, self.run.stale_for
-        self.banner.say(self.run.banner() or self.panels["health"].health.banner())
+        found = [one for one in (self.run.banner(), self.panels["health"].health.banner()) if one is not None]
+        self.banner.say(max(found, key=lambda one: one.level, default=None))  # no warning hides an alarm
         self.header.say(status, stale_for)
         if clock > self._note_until:
-            self.note.setText(self.run.problem or "H shows the shortcuts")
-            self.note.setStyleSheet(f"color: {theme.ALARM if self.run.problem else theme.DIM}; padding: 3px 10px")
+            problem = next(iter(self._defects.values()), self.run.problem)
+            self.note.setText(problem or "H shows the shortcuts")
+            self.note.setStyleSheet(f"color: {theme.ALARM if problem else theme.DIM}; padding: 3px 10px")
         if status is None:
             return
         if status.state == "ended" and self._ended_at is None:
@@ -282,7 +304,7 @@ class MainWindow(SessionActions):
                 goes_on = False
         self._timer.stop()
         self.commands.close()
-        self.panels["health"].close_rings()
+        self._let_go()
         self.panels["calibrate"].work.stop()
         self.docks.remember(self.preferences)
         self.preferences.keep_layout("window", self.saveGeometry())

@@ -67,14 +67,23 @@ def probability(value: float) -> str:
     return "1.0" if value >= 0.995 else f"{value:.2f}".removeprefix("0")
 
 
+def share(value: float) -> str:
+    """A share such as an accuracy: as `probability`, but never all or nothing where it is not quite that."""
+    if 0.995 <= value < 1.0:
+        return f"{math.floor(1000.0 * value + 1e-9) / 1000.0:.3f}".removeprefix("0")
+    if 0.0 < value < 0.01:
+        return f"{value:.3f}".removeprefix("0") if value >= 0.001 else "<.001"
+    return probability(value)
+
+
 def accuracy(decoder: DecoderStatus) -> str:
     """Trial accuracy beside the number of trials and the chance level; never a percentage without its ground."""
     if decoder.trials == 0 or decoder.trial_accuracy is None:
         return "no trials yet"
     right = round(decoder.trial_accuracy * decoder.trials)
-    chance = UNKNOWN if decoder.chance is None else probability(decoder.chance)
+    chance = UNKNOWN if decoder.chance is None else share(decoder.chance)
     noun = "trial" if decoder.trials == 1 else "trials"
-    return f"{right} of {decoder.trials} {noun}, {probability(decoder.trial_accuracy)}, chance {chance}"
+    return f"{right} of {decoder.trials} {noun}, {share(decoder.trial_accuracy)}, chance {chance}"
 
 
 def worker(decoder: DecoderStatus, ended: bool) -> str:

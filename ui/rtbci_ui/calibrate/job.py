@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 LOOK_MS = 100
 END_SECONDS, PATIENCE_SECONDS = 0.5, 4.0
 """How long a child that is killed may take to be gone, and one that was asked to end."""
+
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+"""Signals with which a child ends by its own fault."""
 
 
 class Job(QObject):
@@ -61,9 +65,9 @@ class Job(QObject):
         """Run the command; what ran before is ended."""
         self.cancel()
         self._at, self._line, self._began, self._asked = 0, "", time.monotonic(), 0.0
-        self._folder = tempfile.TemporaryDirectory(prefix="rtbci-job-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
         try:
+            self._folder = tempfile.TemporaryDirectory(prefix="rtbci-job-", ignore_cleanup_errors=True)
+            folder = Path(self._folder.name)
             with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
                 self._child = subprocess.Popen(
                     [sys.executable, "-m", module, *arguments],
@@ -74,7 +78,7 @@ class Job(QObject):
                 )
         except OSError as error:
             self._close()
-            self.done.emit(-1, None, f"{sys.executable} cannot be started: {error.strerror}")
+            self.done.emit(-1, None, f"python -m {module} cannot be started: {error}")
             return
         self._timer.start()
 
@@ -126,7 +130,7 @@ class Job(QObject):
         self._close()
         problem = ""
         if code < 0:
-            problem = f"it was ended from outside{f'; its last words: {self._line}' if self._line else ''}"
+            problem = f"{_end_words(-code)}{f'; its last words: {self._line}' if self._line else ''}"
         elif code:
             last = self._line or f"it ended with exit code {code} and said nothing"
             problem = str((result or {}).get("error") or last)
@@ -152,6 +156,17 @@ def _wait(child: subprocess.Popen[bytes]) -> None:
         child.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def _end_words(number: int) -> str:
+    """What signal ``number`` says of the end of a child."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if name in CRASHES:
+        return f"it crashed ({name})"
+    return "it was ended from outside" + (", or by the system because memory ran out" if name == "SIGKILL" else "")
 
 
 def last_object(text: str) -> dict[str, Any] | None:

@@ -103,13 +103,20 @@ class LiveView(QWidget):
             channels, band = work.chosen_now
             said = f"{len(channels)} channels" + (f", {band[0]:g} to {band[1]:g} Hz" if band is not None else "")
             facts.append(Fact("Choice", said))
-        scores = work.validated or ((), work.scores)[work.chosen_now is None]
+        scores = work.scores if work.chosen_now is None else work.validated
         for score in scores:
             mood = "good" if score.above_chance else "warning"
-            facts.append(Fact("Cross-validated", f"{score.headline} ({score.decoder})", mood))
+            title = "Cross-validated" if work.chosen_now is None else "Rule validated"
+            facts.append(Fact(title, f"{score.headline} ({score.decoder})", mood))
             facts.append(Fact("", f"{score.details}; {score.verdict}"))
+        if scores and work.chosen_now is not None:
+            facts.append(
+                Fact("", "of the rule, chosen anew in every fold; a choice by hand it does not judge", "warning")
+            )
+        state = work.stages["validate" if work.chosen_now is not None else "evaluate"]
         if not scores:
-            state = work.stages["validate" if work.chosen_now is not None else "evaluate"]
             words = state.words if state.state == "failed" else "not yet: going live does not wait for it"
             facts.append(Fact("Cross-validated", words, "warning"))
+        elif state.state == "done" and state.words:  # an order that can be guessed, a fold that failed
+            facts.append(Fact("", state.words, "warning"))
         return facts

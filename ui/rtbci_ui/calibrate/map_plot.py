@@ -38,6 +38,13 @@ def outline(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.fl
     )
 
 
+def _how(maps: FeatureMaps) -> str:
+    """What was asked for beyond the usual: the boxes beside the map may say what is only being computed."""
+    notch, average = maps.about.get("notch"), maps.about.get("average_reference")
+    said = [*(["average reference"] if average else []), *([f"notch {notch:g} Hz"] if notch else [])]
+    return f" ({', '.join(said)})" if said else ""
+
+
 class MapPlot(QWidget):
     """Signed r² of one comparison over one axis; `picked` is sent with row and column of the cell that is looked at.
 
@@ -106,7 +113,7 @@ class MapPlot(QWidget):
         self.bar.show_limits((-limit, limit))
         count = int(one.significant.sum())
         said = f"{count} of {one.r2.size} cells survive FDR 5 % (outlined)" if count else "no cell survives FDR 5 %"
-        self.title.say(f"Channel × {self.axis}: {said}")
+        self.title.say(f"Channel × {self.axis}{_how(maps)}: {said}")
         self._name_rows()
         self.show_cell(min(self.cell[0], len(self.channels) - 1), min(self.cell[1], n - 1))
 

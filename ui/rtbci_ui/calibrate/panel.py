@@ -125,7 +125,9 @@ class CalibratePanel(QWidget):
         scores = work.validated if work.chosen_now is not None else work.scores
         if not scores:
             return "trained" if work.model is not None else ""
-        return f"{100 * scores[0].accuracy:.0f} % of {scores[0].trials}"
+        first = scores[0]
+        level = f"chance {100 * first.chance:.0f} %" if first.above_chance else "not above chance"
+        return f"{100 * first.accuracy:.0f} % of {first.trials}, {level}"
 
     def since_last_trial(self) -> float | None:
         """Seconds since the last trial ended, None where there is none or it is going on."""

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 from rtbci.config import Experiment
@@ -75,6 +76,11 @@ class Places:
         return self.folder / "maps.npz"
 
     @property
+    def validation(self) -> Path:
+        """Feature maps that the validation of a choice makes; what it evaluates lies in the folder of that name."""
+        return self.folder / "choice.npz"
+
+    @property
     def evaluation(self) -> Path:
         """Folder of the evaluation and its report."""
         return self.folder / "evaluation"
@@ -86,7 +92,7 @@ class Places:
 
     def clear_evaluation(self) -> None:
         """Remove what an evaluation, or a validation of a choice, has half made."""
-        for folder in (self.evaluation, self.maps.with_suffix("")):
+        for folder in (self.evaluation, self.validation.with_suffix("")):
             shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self, *, model: bool) -> None:
@@ -95,7 +101,7 @@ class Places:
         if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
             self.folder.parent.rmdir()
         if model:
-            for left in self.model.parent.glob(f"*{self.model.name}*"):
+            for left in self.model.parent.glob(f"*{escape(self.model.name)}*"):
                 if left.is_dir():
                     shutil.rmtree(left, ignore_errors=True)
                 else:

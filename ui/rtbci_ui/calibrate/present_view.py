@@ -25,7 +25,7 @@ from rtbci_ui import theme
 from rtbci_ui.calibrate.flowing import Flowing
 from rtbci_ui.calibrate.presented import Presented
 from rtbci_ui.calibrate.presented_words import before, during, headline
-from rtbci_ui.calibrate.presenting import Outlook, arguments, outlook
+from rtbci_ui.calibrate.presenting import USUAL_RATE, Outlook, arguments, outlook
 from rtbci_ui.calibrate.settings_form import SettingsForm
 from rtbci_ui.calibrate.work import Work
 from rtbci_ui.run import Run
@@ -156,7 +156,10 @@ class PresentView(QWidget):
 
     def judge(self) -> None:
         """Say how long it would take, or what is wrong."""
-        self.outlook = outlook(self.arguments())
+        screens = QGuiApplication.screens()
+        number = int(self.screens.currentData() or 0)
+        rate = screens[number].refreshRate() if number < len(screens) else 0.0
+        self.outlook = outlook(self.arguments(), rate or USUAL_RATE)
 
     def begin(self) -> None:
         """Start the stimulus process."""

@@ -27,6 +27,7 @@ class Presented:
     display: str = ""
     refresh_rate: float = 0.0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     first_marker: float | None = None
     heard: bool | None = None
 
@@ -91,3 +92,4 @@ class Follower:
             now.planned = int(event.get("planned_trials", now.planned))
             now.markers = int(event.get("markers", now.markers))
             now.dropped = int(event.get("dropped", now.dropped))
+            now.warnings = tuple(map(str, event.get("warnings") or now.warnings))

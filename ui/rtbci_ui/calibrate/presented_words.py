@@ -32,7 +32,7 @@ def before(outlook: Outlook) -> list[Fact]:
         labels += f" and {len(outlook.classes) - MOST_LABELS} more"
     told = [
         Fact("Markers", f"stream “{outlook.stream}”: {labels}"),
-        Fact("Length", "without pauses, on a display of 60 Hz"),
+        Fact("Length", f"without pauses, on a display of {outlook.rate:.0f} Hz"),
     ]
     return [
         *(told if not outlook.problem else []),
@@ -62,6 +62,7 @@ def during(presented: Presented, markers: Sequence[Marker]) -> list[Fact]:
             f"{n_heard} by the session" + (f": it does not listen to “{presented.stream}”" if deaf else ""),
             "alarm" if deaf else "",
         ),
+        *(Fact("Warning", warning, "warning") for warning in presented.warnings),
         *(Fact("Note", note) for note in presented.notes),
     ]
 

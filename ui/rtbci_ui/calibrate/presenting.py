@@ -11,18 +11,22 @@ from rtbci_stimulus.command_line import paradigm, parse
 from rtbci_ui import wording
 
 USUAL_RATE = 60.0
-"""Hz: the length is told for such a display before the real one is known."""
+"""Hz: the length is told for such a display where the system does not know its rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Trials and seconds of a presentation, or the ``problem`` for which there would be none; ``stream`` of its markers."""
+    """Trials and seconds of a presentation, or the ``problem`` for which there would be none; ``stream`` of its markers.
+
+    ``rate`` is that of the display in Hz.
+    """
 
     trials: int = 0
     seconds: float = 0.0
     classes: tuple[str, ...] = ()
     stream: str = ""
     problem: str = ""
+    rate: float = USUAL_RATE
 
     @property
     def words(self) -> str:
@@ -37,11 +41,12 @@ def arguments(experiment: Path | None, use: str, settings: Sequence[str]) -> lis
     return ["--paradigm", use, *given, *chosen]
 
 
-def outlook(given: Sequence[str]) -> Outlook:
-    """Judge the command line ``given``."""
+def outlook(given: Sequence[str], rate: float = USUAL_RATE) -> Outlook:
+    """Judge the command line ``given`` for a display of ``rate`` Hz; what flickers must fit into its refreshes."""
     try:
         made = paradigm(parse(list(given)))
-        schedule = made.schedule(USUAL_RATE, 0)
+        schedule = made.schedule(rate, 0)
     except RtbciError as error:
-        return Outlook(problem=str(error))
-    return Outlook(schedule.n_trials, schedule.seconds, tuple(dict.fromkeys(schedule.classes)), made.stream)
+        return Outlook(problem=str(error), rate=rate)
+    classes = tuple(dict.fromkeys(schedule.classes))
+    return Outlook(schedule.n_trials, schedule.seconds, classes, made.stream, rate=rate)

@@ -8,10 +8,17 @@ from typing import Any
 
 from rtbci.retrieval import wilson_interval
 
+SIGNIFICANT = 0.05
+"""A permutation p from which on labels in another order would do as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The cross-validated result of one decoder; ``shuffled`` is the same decoder trained on shuffled labels."""
+    """The cross-validated result of one decoder; ``shuffled`` is the same decoder trained on shuffled labels.
+
+    ``majority`` is what always naming the most frequent class would reach, ``balanced`` the mean over classes of the share
+    of their trials that was answered rightly.
+    """
 
     decoder: str
     right: int
@@ -20,6 +27,8 @@ class Score:
     shuffled: float | None
     p: float | None
     folds: int
+    majority: float | None = None
+    balanced: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -33,8 +42,13 @@ class Score:
 
     @property
     def above_chance(self) -> bool:
-        """Whether the interval lies above chance."""
-        return self.interval[0] > self.chance
+        """Whether the interval lies above chance, and answers go with the labels: naming one class always does not."""
+        return self.interval[0] > self.chance and (self.p is None or self.p < SIGNIFICANT)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether classes are so unequally frequent that naming one always is right more often than chance."""
+        return self.majority is not None and round(100 * self.majority) > round(100 * self.chance)
 
     @property
     def headline(self) -> str:
@@ -43,16 +57,22 @@ class Score:
 
     @property
     def details(self) -> str:
-        """Interval, chance, controls."""
+        """Interval, chance, what naming the most frequent class would reach where that is more, controls."""
         low, high = self.interval
+        chance = f"chance {100 * self.chance:.0f} %"
+        if self.uneven and self.majority is not None:
+            chance += f", always the most frequent class {100 * self.majority:.0f} %"
+            chance += "" if self.balanced is None else f", balanced accuracy {100 * self.balanced:.0f} %"
         shuffled = "" if self.shuffled is None else f", trained on shuffled labels {100 * self.shuffled:.0f} %"
         p = "" if self.p is None else f", permutation p {self.p:.2g}"
-        return f"95 % interval {100 * low:.0f} to {100 * high:.0f} %, chance {100 * self.chance:.0f} %{shuffled}{p}"
+        return f"95 % interval {100 * low:.0f} to {100 * high:.0f} %, {chance}{shuffled}{p}"
 
     @property
     def verdict(self) -> str:
         """One plain sentence."""
         if self.above_chance:
+            if self.uneven and self.majority is not None and self.accuracy <= self.majority:
+                return "above chance, though always naming the most frequent class would be right at least as often"
             return "above chance"
         return "not shown to be above chance: more trials, or another choice"
 
@@ -70,7 +90,9 @@ def scores_of(result: Mapping[str, Any] | None) -> tuple[Score, ...]:
         )
         right = round(float(accuracy) * trials)
         folds = int(one.get("folds") or 0)
-        found.append(Score(str(name), right, trials, chance, one.get("shuffled"), one.get("permutation_p"), folds))
+        controls = one.get("shuffled"), one.get("permutation_p")
+        levels = one.get("chance_majority"), one.get("balanced_accuracy")
+        found.append(Score(str(name), right, trials, chance, *controls, folds, *levels))
     return tuple(found)
 
 

@@ -41,7 +41,11 @@ def train(experiment: Path, recordings: Sequence[Path], places: Places) -> list[
 
 def maps(recordings: Sequence[Path], places: Places, options: Sequence[str]) -> list[str]:
     """Make feature maps."""
-    return ["feature-maps", str(places.experiment), *given(recordings), "--out", str(places.maps), *options]
+    return _maps(recordings, places, places.maps, options)
+
+
+def _maps(recordings: Sequence[Path], places: Places, out: Path, options: Sequence[str]) -> list[str]:
+    return ["feature-maps", str(places.experiment), *given(recordings), "--out", str(out), *options]
 
 
 def evaluate(recordings: Sequence[Path], places: Places) -> list[str]:
@@ -52,8 +56,8 @@ def evaluate(recordings: Sequence[Path], places: Places) -> list[str]:
 
 
 def validate(recordings: Sequence[Path], places: Places, options: Sequence[str]) -> list[str]:
-    """Cross-validate with a choice made anew in every fold."""
-    return [*maps(recordings, places, options), "--validate"]
+    """Cross-validate with a choice made anew in every fold; its maps are its own: others may be made meanwhile."""
+    return [*_maps(recordings, places, places.validation, options), "--validate"]
 
 
 def check(experiment: Path, model: Path, recording: Path) -> list[str]:

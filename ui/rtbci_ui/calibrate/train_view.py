@@ -163,7 +163,7 @@ class TrainView(QWidget):
             if work.choice is not None:
                 self.choice.show_maps(maps, work.choice, self._band_now())
                 self.choice.show()
-        self.choice.apply.setEnabled(not work.busy and work.stages["train"].state == "done")
+        self.choice.apply.setEnabled(not work.busy and work.model is not None)
 
     def _band_now(self) -> tuple[float, float]:
         experiment = self.work.experiment

@@ -30,6 +30,9 @@ from rtbci_ui.calibrate.result import Score, scores_of, trained_words, warnings
 from rtbci_ui.calibrate.steps import TITLES, Stage
 from rtbci_ui.run import Run
 
+Chosen = tuple[tuple[str, ...], tuple[float, float] | None]
+"""Channels, and a band in Hz or None for the experiment's own."""
+
 CORES_AT_ONCE = 4
 NOTHING_SCORED = "no trial could be scored; more trials of every class, in each recording, would be needed"
 
@@ -42,6 +45,7 @@ class Work(QObject):
     experiment : as it was loaded last; ``path`` its file.
     stages : how far each step is. busy : whether any but the check runs.
     model, runs : the newest model file, and the experiment that goes with it (a copy, where channels were chosen).
+    chosen_now : channels and band of that copy, None for the experiment as it is.
     scores : cross-validated, of the experiment as it was before any choice; ``validated`` with a choice in every fold.
     maps, choice : feature maps and what they suggest.
     ready_after : seconds from pressing Train to model, cross-validation and maps.
@@ -67,11 +71,13 @@ class Work(QObject):
         self.folds_that_chose = (0, 0)
         self.maps: FeatureMaps | None = None
         self.choice: Choice | None = None
-        self.chosen_now: tuple[tuple[str, ...], tuple[float, float] | None] | None = None
+        self.chosen_now: Chosen | None = None
+        self._choosing: tuple[Chosen, Places] | None = None  # in training, and the places of what counts until then
         self.findings: list[dict[str, Any]] = []
         self.ready_after: float | None = None
         self._began = 0.0
         self._map_options: tuple[str, ...] = ()
+        self._maps_file = Path()
         self.jobs = {name: Job(self) for name in TITLES}
         for name, job in self.jobs.items():
             job.said.connect(lambda words, name=name: self._say(name, words))
@@ -100,6 +106,8 @@ class Work(QObject):
             self.experiment, self.problem = config.load(path), ""
         except ConfigError as error:
             self.experiment, self.problem = None, str(error)
+        if path == self.runs:
+            self.check()  # it was trained as it was before
         self.changed.emit()
 
     # presenting ----------------------------------------------------------------------------------------------------
@@ -128,7 +136,7 @@ class Work(QObject):
         if self.path is None or self.busy or not recordings:
             return
         self.places, self.recordings = Places.beside(self.path), tuple(recordings)
-        self.model = self.runs = self.chosen_now = self.ready_after = None
+        self.model = self.runs = self.chosen_now = self._choosing = self.ready_after = None
         self.scores, self.validated, self.report, self.trained, self.findings = (), (), "", "", []
         self.maps = self.choice = None
         for name in self.stages:
@@ -142,8 +150,8 @@ class Work(QObject):
         self.changed.emit()
 
     def measure(self, map_options: Sequence[str]) -> None:
-        """Make the feature maps anew, in another way."""
-        if self.places is not None and self.recordings and self.stages["maps"].state != "running":
+        """Make the feature maps anew, in another way; those that are being made are not wanted any more."""
+        if self.places is not None and self.recordings:
             self._maps(map_options)
             self.changed.emit()
 
@@ -156,9 +164,8 @@ class Work(QObject):
             config.save(chosen(self.experiment, channels, band), places.choice)
         except ConfigError as error:
             return str(error)
+        self._choosing = (tuple(channels), band), self.places
         self.places = places
-        self.chosen_now = tuple(channels), band
-        self.validated = ()
         self.stages["validate"] = Stage("waiting", "after the training")
         self._map_options = tuple(map_options)
         self._train(places.choice)
@@ -189,10 +196,10 @@ class Work(QObject):
         self.presentation.end()
 
     def _unchoose(self) -> None:
-        """A choice that was not trained: its copy goes, and what was trained before counts again."""
-        if self.places is not None and self.chosen_now is not None:
+        """A choice that was not trained: its copy goes, and what was trained before counts, with its own numbers."""
+        if self.places is not None and self._choosing is not None:
             self.places.choice.unlink(missing_ok=True)
-            self.chosen_now = None
+            self.places, self._choosing = self._choosing[1], None
 
     def check(self) -> None:
         """Hold experiment, model and the newest recording against each other."""
@@ -205,6 +212,7 @@ class Work(QObject):
 
     def _maps(self, options: Sequence[str]) -> None:
         assert self.places is not None
+        self._maps_file = self.places.maps
         self._run("maps", steps.maps(self.recordings, self.places, options))
 
     def _evaluate(self) -> None:
@@ -248,10 +256,14 @@ class Work(QObject):
         assert self.places is not None
         if name == "train":
             self.model, self.trained = self.places.model, trained_words(result)
-            self.runs = self.places.choice if self.chosen_now is not None else self.places.experiment
+            if self._choosing is not None:
+                (self.chosen_now, _), self._choosing = self._choosing, None
+                self.runs, self.validated = self.places.choice, ()
+            else:
+                self.runs = self.places.experiment
         elif name == "maps":
             try:
-                self.maps = feature_maps.load(self.places.maps)
+                self.maps = feature_maps.load(self._maps_file)
                 self.choice = suggest(self.maps)
             except ConfigError as error:
                 self.stages["maps"] = Stage("failed", str(error))

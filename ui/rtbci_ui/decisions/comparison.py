@@ -7,12 +7,14 @@ binomial form), and each p is multiplied by the number of decoders compared with
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from itertools import islice
 
 from rtbci.retrieval import wilson_interval
-from rtbci_ui.decisions.trial_book import Outcome, mean_log_loss
+from rtbci_ui.decisions.outcomes import Outcome, Sums
 
 ALPHA = 0.05
 
@@ -21,7 +23,8 @@ ALPHA = 0.05
 class Score:
     """One decoder on the trials that all have.
 
-    ``interval`` is Wilson's, 95 %, as if trials were independent; ``log_loss`` in nats, as `trial_book.mean_log_loss`.
+    ``interval`` is Wilson's, 95 %, as if trials were independent; ``chance`` supposes equally frequent classes, ``shuffled``
+    does not (`Sums.shuffled`); ``log_loss`` in nats.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Score:
     right: int
     interval: tuple[float, float]
     chance: float
+    shuffled: float | None
     abstained: int
     log_loss: float | None
     left_out: int = 0
@@ -66,6 +70,7 @@ class Comparison:
     """All decoders: ``scores`` in their order, ``differences`` of every other one from the first of reference.
 
     ``shared`` trials are counted, ``left_out`` are known of some decoders only; ``without`` names decoders without any.
+    ``majority`` and ``entropy`` are of the truths of the shared trials (`Sums`), None without any.
     """
 
     scores: tuple[Score, ...]
@@ -73,52 +78,103 @@ class Comparison:
     shared: int
     left_out: int
     without: tuple[str, ...] = ()
+    majority: float | None = None
+    entropy: float | None = None
 
 
 def mcnemar(only_one: int, only_other: int) -> float:
-    """Two-sided exact p of ``only_one`` against ``only_other`` discordant trials; 1 where there are none."""
+    """Two-sided exact p of ``only_one`` against ``only_other`` discordant trials; 1 where there are none.
+
+    The tail of the binomial is summed from its largest term on, until nothing is added any more: whole numbers of thousands
+    of bits, which the terms themselves are after an hour of flashes, take seconds.
+    """
     n, fewer = only_one + only_other, min(only_one, only_other)
-    return min(1.0, 2.0 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n) if n else 1.0
+    ways = math.lgamma(n + 1) - math.lgamma(fewer + 1) - math.lgamma(n - fewer + 1)
+    total = term = 1.0
+    for k in range(fewer, 0, -1):
+        term *= k / (n - k + 1)
+        total += term
+        if term < 1e-17 * total:
+            break
+    return min(1.0, 2.0 * total * math.exp(ways - n * math.log(2.0)))
 
 
-def score(name: str, trials: Sequence[Outcome], chance: float, left_out: int = 0) -> Score:
-    """What ``trials`` of decoder ``name`` are worth."""
-    right = sum(trial.right for trial in trials)
+def score(name: str, sums: Sums, chance: float, left_out: int = 0) -> Score:
+    """What the trials of decoder ``name``, which add up to ``sums``, are worth."""
     return Score(
         name,
-        len(trials),
-        right,
-        wilson_interval(right, len(trials)),
+        sums.n,
+        sums.right,
+        wilson_interval(sums.right, sums.n),
         chance,
-        sum(trial.claimed < 0 for trial in trials),
-        mean_log_loss(list(trials)),
+        sums.shuffled,
+        sums.abstained,
+        sums.log_loss,
         left_out,
     )
 
 
-def compare(trials: Mapping[str, Sequence[Outcome]], chance: Mapping[str, float], reference: str) -> Comparison:
-    """Put the decoders of ``trials`` side by side, each against ``reference`` (the one in charge).
+class Standing:
+    """The decoders of a session side by side, trial by trial: each trial is looked at once, however many there are.
 
-    Decoders without any trial are named and left out: else nothing would be shared.
+    A decoder without any trial takes no part: else nothing would be shared. With its first one, and where a log begins
+    anew, everything is added up anew.
     """
-    there = {name: {trial.key: trial for trial in known} for name, known in trials.items() if known}
-    without = tuple(name for name, known in trials.items() if not known)
-    if not there:
-        return Comparison((), (), 0, 0, without)
-    shared = set.intersection(*(set(known) for known in there.values()))
-    every = set[tuple[float, str]]().union(*there.values())
-    keys = sorted(shared)
-    scores = [
-        score(name, [known[key] for key in keys], chance[name], len(known) - len(keys)) for name, known in there.items()
-    ]
-    if reference not in there:
-        reference = next(iter(there))
-    others = [name for name in there if name != reference]
-    differences = []
-    for other in others:
-        pairs = [(there[reference][key].right, there[other][key].right) for key in keys]
-        one, two = pairs.count((True, False)), pairs.count((False, True))
-        differences.append(
-            Difference(reference, other, one, two, min(1.0, len(others) * mcnemar(one, two)), len(others))
+
+    def __init__(self) -> None:
+        self._begin({})
+        self._without: tuple[str, ...] = ()
+
+    def _begin(self, logs: Mapping[str, Sequence[Outcome]]) -> None:
+        self._logs = dict(logs)
+        self._taken = dict.fromkeys(logs, 0)
+        self._sums = {name: Sums() for name in logs}
+        self._only: Counter[tuple[str, str]] = Counter()  # trials that the first answers right, and the second wrong
+        self._waiting: dict[tuple[float, str], dict[str, Outcome]] = {}
+
+    def update(self, logs: Mapping[str, Sequence[Outcome]]) -> None:
+        """Take in what is new in ``logs``, the trials of each decoder: lists that only grow, or are other ones."""
+        there = {name: known for name, known in logs.items() if known}
+        self._without = tuple(name for name in logs if name not in there)
+        if there.keys() != self._logs.keys() or any(self._logs[name] is not known for name, known in there.items()):
+            self._begin(there)
+        for name, known in there.items():
+            for trial in islice(known, self._taken[name], None):
+                self._add(name, trial)
+            self._taken[name] = len(known)
+
+    def _add(self, name: str, trial: Outcome) -> None:
+        row = self._waiting.setdefault(trial.key, {})
+        row[name] = trial
+        if len(row) < len(self._logs):
+            return
+        del self._waiting[trial.key]
+        for one, mine in row.items():
+            self._sums[one].add(mine)
+            for other, theirs in row.items():
+                self._only[one, other] += mine.right and not theirs.right
+
+    def comparison(self, chance: Mapping[str, float], reference: str) -> Comparison:
+        """Each decoder against ``reference`` (the one in charge), or against the first where that has no trial."""
+        names = list(self._logs)
+        if not names:
+            return Comparison((), (), 0, 0, self._without)
+        first = self._sums[names[0]]
+        scores = [score(name, sums, chance[name], len(self._logs[name]) - sums.n) for name, sums in self._sums.items()]
+        if reference not in names:
+            reference = names[0]
+        others = [name for name in names if name != reference]
+        differences = []
+        for other in others:
+            one, two = self._only[reference, other], self._only[other, reference]
+            p = min(1.0, len(others) * mcnemar(one, two))
+            differences.append(Difference(reference, other, one, two, p, len(others)))
+        return Comparison(
+            tuple(scores),
+            tuple(differences),
+            first.n,
+            len(self._waiting),
+            self._without,
+            first.majority,
+            first.entropy,
         )
-    return Comparison(tuple(scores), tuple(differences), len(keys), len(every) - len(keys), without)

@@ -14,14 +14,15 @@ from rtbci_ui.decisions.comparison import Comparison, Score
 from rtbci_ui.views.lettering import write
 
 HEAD, ROW, PAD = 19, 25, 8
-_SHARES = (0.19, 0.14, 0.23, 0.20, 0.12, 0.12)
-"""Of the width: name, right, accuracy, whiskers, abstained, log-loss."""
-_NARROW, _NARROW_SHARES = 470, (0.20, 0.19, 0.31, 0.0, 0.16, 0.14)
+_SHARES = (0.17, 0.13, 0.22, 0.16, 0.11, 0.11, 0.10)
+"""Of the width: name, right, accuracy, whiskers, shuffled, abstained, log-loss."""
+_NARROW, _NARROW_SHARES = 520, (0.155, 0.165, 0.25, 0.0, 0.13, 0.16, 0.14)
 """Below so many pixels there are no whiskers."""
-TITLES = ("decoder", "right", "accuracy, 95 %", "", "abstained", "log-loss")
+TITLES = ("decoder", "right", "accuracy, 95 %", "", "shuffled", "abstained", "log-loss")
 NOTE = (
     "The same trials for all. Intervals are Wilson's, 95 %, as if trials were independent. Accuracy counts every trial by "
-    "the class with most evidence at its end, also those throughout which the decoder abstained. Log-loss is the mean of "
+    "the class with most evidence at its end, also those throughout which the decoder abstained. Shuffled: what the same "
+    "answers are expected to reach for truths in random order; on the axis a small ring. Log-loss is the mean of "
     "−ln p(truth): the smaller the better, and it punishes whoever is sure and wrong.\n" + words.ONE_LOOK
 )
 
@@ -46,14 +47,15 @@ class ComparisonView(QWidget):
             self.shown, self._classes, self.selected, self._stale_for = said
             self.update()
 
-    def row(self, score: Score) -> tuple[str, str, str, str, str]:
-        """The cells of a decoder but its whisker: name, right, accuracy, abstained, log-loss."""
+    def row(self, score: Score) -> tuple[str, str, str, str, str, str]:
+        """The cells of a decoder but its whisker: name, right, accuracy, shuffled, abstained, log-loss."""
         if score.accuracy is None:
-            return score.name, "0", wording.UNKNOWN, wording.UNKNOWN, wording.UNKNOWN
+            return score.name, "0", wording.UNKNOWN, wording.UNKNOWN, wording.UNKNOWN, wording.UNKNOWN
         return (
             score.name,
             f"{score.right} of {score.trials}",
-            f"{wording.probability(score.accuracy)} ({words.interval(score.interval)})",
+            f"{wording.share(score.accuracy)} ({words.interval(score.interval)})",
+            wording.UNKNOWN if score.shuffled is None else wording.share(score.shuffled),
             str(score.abstained),
             wording.UNKNOWN if score.log_loss is None else f"{score.log_loss:.2f}",
         )
@@ -117,12 +119,15 @@ class ComparisonView(QWidget):
         painter.drawLine(QPointF(low, middle), QPointF(high, middle))
         for x in (low, high):
             painter.drawLine(QPointF(x, middle - 4), QPointF(x, middle + 4))
+        if score.shuffled is not None:
+            painter.setBrush(QColor(theme.PANEL))
+            painter.drawEllipse(QPointF(box.left() + score.shuffled * box.width(), middle), 3.0, 3.0)
         painter.setBrush(QColor(shade))
         painter.drawEllipse(QPointF(at, middle), 3.5, 3.5)
 
     def _paint_chance(self, painter: QPainter, box: QRectF, bottom: float) -> None:
         """The axis of the whiskers, from 0 to 1, with chance on it; what chance is stands above."""
-        said = f"chance {wording.probability(self.shown.scores[0].chance)}"
+        said = f"chance {wording.share(self.shown.scores[0].chance)}"
         write(painter, QRectF(box.left(), 2, box.width() + 6, HEAD), said, 8.5, theme.DIM)
         painter.setPen(QPen(QColor(theme.EDGE), 1))
         for end in (box.left(), box.right()):

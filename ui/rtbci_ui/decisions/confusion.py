@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtbci.retrieval import wilson_interval
 from rtbci_ui.decisions.history import History
-from rtbci_ui.decisions.trial_book import Outcome
+from rtbci_ui.decisions.outcomes import Sums
 from rtbci_ui.truth import TrialSpan
 
 Ints = NDArray[np.int64]
@@ -27,22 +27,17 @@ class Confusion:
 
     Attributes
     ----------
-    counts : (n_classes, n_classes) int64.
+    counts : (n_classes, n_classes) int64; (0, 0) where there are more than `MOST_CLASSES`.
     of : "trials" or "windows".
+    n, right : how many were counted, and were right.
+    shuffled : accuracy of the same answers for truths in random order (`rtbci_ui.decisions.outcomes.Sums`), None of none.
     """
 
     counts: Ints
     of: str
-
-    @property
-    def n(self) -> int:
-        """How many were counted."""
-        return int(self.counts.sum())
-
-    @property
-    def right(self) -> int:
-        """How many were right."""
-        return int(np.trace(self.counts))
+    n: int
+    right: int
+    shuffled: float | None
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -55,17 +50,26 @@ class Confusion:
         return np.where(rows > 0, self.counts / np.maximum(rows, 1), np.nan)
 
 
-def _counted(truth: Ints, answer: Ints, n_classes: int) -> Ints:
-    table = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(table, (truth, answer), 1)
-    return table
+def _empty(n_classes: int) -> Ints:
+    return np.zeros((n_classes, n_classes) if n_classes <= MOST_CLASSES else (0, 0), np.int64)
 
 
-def of_trials(trials: Sequence[Outcome], n_classes: int) -> Confusion:
+def of_trials(sums: Sums, n_classes: int) -> Confusion:
     """By the answers of whole trials; every trial counts, also those in which nothing was claimed."""
-    truth = np.array([trial.truth for trial in trials], np.int64)
-    answer = np.array([trial.answer for trial in trials], np.int64)
-    return Confusion(_counted(truth, answer, n_classes), "trials")
+    counts = _empty(n_classes)
+    if len(counts):
+        for (truth, answer), n in sums.table.items():
+            counts[truth, answer] = n
+    return Confusion(counts, "trials", sums.n, sums.right, sums.shuffled)
+
+
+def _of_answers(truth: Ints, answer: Ints, n_classes: int) -> Confusion:
+    counts, n = _empty(n_classes), len(truth)
+    if len(counts):
+        np.add.at(counts, (truth, answer), 1)
+    marginals = (np.bincount(which, minlength=n_classes) for which in (truth, answer))
+    shuffled = float(np.dot(*marginals)) / n**2 if n else None
+    return Confusion(counts, "windows", n, int((truth == answer).sum()), shuffled)
 
 
 def of_windows(
@@ -79,7 +83,7 @@ def of_windows(
     """
     times, markers, own, _ = history.singly()
     if not len(times) or not spans:
-        return Confusion(np.zeros((n_classes, n_classes), np.int64), "windows")
+        return _of_answers(np.zeros(0, np.int64), np.zeros(0, np.int64), n_classes)
     ordered = sorted(spans, key=lambda span: span.start)
     starts = np.array([span.start for span in ordered])
     truths = np.array([span.truth for span in ordered], np.int64)
@@ -90,4 +94,4 @@ def of_windows(
         stops = np.maximum([span.stop for span in ordered], starts + window + hop)
         at = np.searchsorted(starts, times - window + SAME_TIME, side="right") - 1
         inside = (at >= 0) & (times <= stops[np.maximum(at, 0)] + SAME_TIME)
-    return Confusion(_counted(truths[at[inside]], own[inside], n_classes), "windows")
+    return _of_answers(truths[at[inside]], own[inside], n_classes)

@@ -14,12 +14,13 @@ from rtbci_ui.decisions import words
 from rtbci_ui.decisions.confusion import MOST_CLASSES, Confusion
 from rtbci_ui.views.lettering import RIGHT, write
 
-HEAD, FOOT, PAD = 20, 18, 8
+HEAD, FOOT, LINE, PAD = 20, 18, 14, 8
 _CENTRE = Qt.AlignmentFlag.AlignHCenter
 NOTE = (
     "Rows are what was true, columns what was answered; large: how many, small: their share of the row. Trials are answered "
     "by the class with most evidence at their end; windows by their own likeliest class, among the newest 16 384 decisions "
-    "that lie wholly within a trial. Windows overlap and are not independent, so that no interval is given for them."
+    "that lie wholly within a trial. Windows overlap and are not independent, so that no interval is given for them. "
+    "Shuffled: what the same answers are expected to reach for truths in random order."
 )
 
 
@@ -41,7 +42,7 @@ class ConfusionView(QWidget):
         self, found: Confusion, classes: tuple[str, ...], chance: float, stale_for: float | None
     ) -> None:
         """Show ``found`` over ``classes``; ``stale_for`` is how old it is, where the session is silent."""
-        said = (found.counts.tobytes(), found.of, classes, chance, stale_for)
+        said = (found.counts.tobytes(), found.of, found.n, found.right, found.shuffled, classes, chance, stale_for)
         if said != self._said:
             self._said = said
             self.shown, self.classes, self._chance, self._stale_for = found, classes, chance, stale_for
@@ -56,12 +57,13 @@ class ConfusionView(QWidget):
             return f"{len(self.classes)} classes: a table of more than {MOST_CLASSES} cannot be read"
         return "" if self.shown.n else f"no {self.shown.of} yet whose class is known"
 
-    def summary(self) -> str:
-        """The line below the table."""
+    def summary(self) -> tuple[str, ...]:
+        """What stands below the table: one line where there is room, or two."""
         if self.shown is None:
-            return ""
+            return ()
         old = f"{wording.age_ms(self._stale_for)} old: " if self._stale_for is not None else ""
-        return old + words.confusion(self.shown, self._chance)
+        first, *rest = words.confusion(self.shown, self._chance)
+        return (old + first, *rest)
 
     def cells(self) -> list[list[tuple[str, str]]]:
         """Count and share of each cell, as they are shown; a dash in the row of a class that was never true."""
@@ -80,26 +82,32 @@ class ConfusionView(QWidget):
         """Draw the table, or the word."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.PANEL))
-        foot = QRectF(PAD, self.height() - FOOT, self.width() - 2 * PAD, FOOT)
         shade = theme.STALE if self._stale_for is not None else theme.TEXT
-        write(painter, foot, self.summary(), 9.0, shade)
+        lines = [", ".join(self.summary())]
+        painter.setFont(theme.font(8.5))
+        if painter.fontMetrics().horizontalAdvance(lines[0]) > self.width() - 2 * PAD:
+            lines = list(self.summary())
+        foot = FOOT + LINE * (len(lines) - 1)
+        for k, text in enumerate(lines):
+            box = QRectF(PAD, self.height() - foot + k * LINE, self.width() - 2 * PAD, FOOT)
+            write(painter, box, text, 9.0, shade)
         if self.hidden:
             painter.setFont(theme.font(9.5))
             painter.setPen(QColor(theme.DIM))
-            box = self.rect().adjusted(PAD, 0, -PAD, -FOOT)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.hidden)
+            room = self.rect().adjusted(PAD, 0, -PAD, -foot)
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.hidden)
         elif self.shown is not None:
-            self._paint_table(painter, self.shown, shade)
+            self._paint_table(painter, self.shown, shade, foot)
         painter.end()
 
-    def _paint_table(self, painter: QPainter, found: Confusion, shade: str) -> None:
+    def _paint_table(self, painter: QPainter, found: Confusion, shade: str, foot: int) -> None:
         n = len(self.classes)
         painter.setFont(theme.font(9.0))
         longest = max(painter.fontMetrics().horizontalAdvance(name) for name in self.classes)
         names = min(max(longest + 8, 46), 0.26 * self.width())
         sums = 56.0
         side = (self.width() - 2 * PAD - names - sums) / n
-        high = min((self.height() - HEAD - FOOT - 4) / n, 80.0)
+        high = min((self.height() - HEAD - foot - 4) / n, 80.0)
         left = PAD + names
         write(painter, QRectF(PAD, 2, names - 4, HEAD - 2), "true ↓", 8.5, theme.DIM, side=RIGHT)
         write(painter, QRectF(left + n * side + 4, 2, sums - 4, HEAD - 2), "n", 8.5, theme.DIM, side=RIGHT)

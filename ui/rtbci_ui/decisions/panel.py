@@ -12,10 +12,12 @@ from rtbci.types import Gap
 from rtbci_ui import theme
 from rtbci_ui.decisions import confusion, words
 from rtbci_ui.decisions.arrangement import Arrangement, arrangement
-from rtbci_ui.decisions.comparison import compare, score
+from rtbci_ui.decisions.comparison import Standing, score
 from rtbci_ui.decisions.comparison_view import ComparisonView
 from rtbci_ui.decisions.confusion_view import ConfusionView
 from rtbci_ui.decisions.controls import Controls
+from rtbci_ui.decisions.history import History
+from rtbci_ui.decisions.switches import SwitchLog, path_of
 from rtbci_ui.decisions.trial_book import TrialBook
 from rtbci_ui.run import Run
 from rtbci_ui.status import DecoderStatus
@@ -24,9 +26,13 @@ from rtbci_ui.views.bars import BarsView
 from rtbci_ui.views.minute import MinuteView
 
 BOOK_SECONDS = 0.25
-"""How often trial files are looked at."""
+"""How often trial files, and the log of who is in charge, are looked at."""
 WINDOWS_SECONDS = 1.0
 """How often windows are counted: all of them, anew, because markers may come late."""
+
+RECORDS_ONLY = (
+    "No decoder decides: this session records only.\nOne begins with a session that has a model for it (rtbci train)."
+)
 
 
 class DecisionsPanel(QWidget):
@@ -49,15 +55,18 @@ class DecisionsPanel(QWidget):
         self.selected = ""
         self.cards: dict[str, BarsView] = {}
         self.book = TrialBook(run.folder)
+        self.standing = Standing()
+        self.switches = SwitchLog()
         self.by_windows = False
         self.page = 0
         self._arranged: Arrangement | None = None
         self._gaps: list[Gap] = []
+        self._gaps_seen = 0
         self._due = {"book": -1.0, "windows": -1.0}
         self._compared: tuple[object, ...] = ()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.controls = Controls()
-        self.minute = MinuteView(run.markers, lambda: self._gaps, run.now, run.monotonic)
+        self.minute = MinuteView(run.markers, lambda: self._gaps, run.now, run.monotonic, self.switches)
         self.comparison = ComparisonView()
         self.confusion = ConfusionView()
         self._build()
@@ -70,6 +79,7 @@ class DecisionsPanel(QWidget):
         controls.charge_pressed.connect(self.put_in_charge)
         self.no_decoder = QLabel("no decoder yet")
         self.no_decoder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.no_decoder.setWordWrap(True)
         self.no_decoder.setStyleSheet(f"color: {theme.DIM}; background: {theme.PANEL}; padding: 30px")
         self._card_box = QVBoxLayout()
         self._card_box.setContentsMargins(0, 0, 0, 0)
@@ -155,8 +165,9 @@ class DecisionsPanel(QWidget):
             return
         ended, stale_for = status.state == "ended", self.run.stale_for
         ring = self.run.ring
-        if ring is not None and ring.n_gaps != len(self._gaps):
-            self._gaps = ring.gaps()
+        if ring is not None and (count := ring.n_gaps) != self._gaps_seen:
+            self._gaps = [*self._gaps, *ring.gaps(self._gaps_seen)][-ring.max_gaps :]
+            self._gaps_seen = count
         for decoder in status.decoders:
             feed = self.run.feeds.get(decoder.name)
             card = self.cards.get(decoder.name) or self._add_card(decoder)
@@ -166,6 +177,8 @@ class DecisionsPanel(QWidget):
             card.know(decoder, stale_for, ended)
             card.role = words.role(decoder.name, status.charge, status.next_charge, len(status.decoders))
         if not self.cards:
+            if status.state not in ("starting", "connecting"):
+                self.no_decoder.setText(RECORDS_ONLY)
             return
         if self.selected not in self.cards:
             self.select(status.charge if status.charge in self.cards else next(iter(self.cards)))
@@ -173,8 +186,10 @@ class DecisionsPanel(QWidget):
         self.minute.know(ended, stale_for)
         clock = self.run.monotonic()
         if clock >= self._due["book"]:
-            self._due["book"] = clock + BOOK_SECONDS
             self.book.refresh(tuple(self.cards))
+            self._due["book"] = clock if self.book.behind else clock + BOOK_SECONDS
+            if status.charge and len(self.cards) > 1 and status.session_folder is not None:
+                self.switches.refresh(path_of(status.session_folder, self.cards))
         self._count(None if ended else stale_for, clock)
         for card in self.cards.values():
             card.refresh()
@@ -198,6 +213,11 @@ class DecisionsPanel(QWidget):
 
     def _count(self, stale_for: float | None, clock: float) -> None:
         """Take stock of trials where there are new ones, and of windows now and then."""
+        if self.book.behind:  # until all are read, the session's own count is the newer one
+            for card in self.cards.values():
+                card.count(None)
+            self._compared = ()
+            return
         status = self.run.status
         assert status is not None
         age = None if stale_for is None else round(stale_for)
@@ -209,30 +229,26 @@ class DecisionsPanel(QWidget):
         chance = {name: self._decoder(name).chance or 1.0 / n_classes for name in self.cards}
         if fresh:
             for name, card in self.cards.items():
-                card.count(score(name, self.book.of(name), chance[name]))
-            found = compare({name: self.book.of(name) for name in self.cards}, chance, status.charge or self.selected)
+                card.count(score(name, self.book.sums(name), chance[name]))
+            self.standing.update(self.book.trials())
+            found = self.standing.comparison(chance, status.charge or self.selected)
             self.comparison.show_comparison(found, n_classes, self.selected, age)
-        if len(chosen.classes) > confusion.MOST_CLASSES:
-            counted = confusion.of_trials((), n_classes)
-        elif self.by_windows:
+        if self.by_windows:
             if clock < self._due["windows"]:
                 return
             self._due["windows"] = clock + WINDOWS_SECONDS
             counted = self._windows(chosen, n_classes)
         elif fresh:
-            counted = confusion.of_trials(self.book.of(self.selected), n_classes)
+            counted = confusion.of_trials(self.book.sums(self.selected), n_classes)
         else:
             return
         self.confusion.show_confusion(counted, chosen.classes, chance[self.selected], age)
 
     def _windows(self, decoder: DecoderStatus, n_classes: int) -> confusion.Confusion:
         feed = self.run.feeds.get(decoder.name)
-        if feed is None or len(decoder.trial) != 2:
-            return confusion.of_trials((), n_classes)
-        spans = trials(decoder, self.run.markers)
-        return confusion.of_windows(
-            feed.history, spans, decoder.trial[0], decoder.window or 0.0, decoder.hop, n_classes
-        )
+        lead = decoder.trial[0] if len(decoder.trial) == 2 else 0.0
+        history, spans = feed.history if feed is not None else History(n_classes), trials(decoder, self.run.markers)
+        return confusion.of_windows(history, spans, lead, decoder.window or 0.0, decoder.hop, n_classes)
 
     # room and keys -------------------------------------------------------------------------------------------------
 

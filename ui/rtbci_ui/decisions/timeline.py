@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.charge import Switch
 from rtbci.types import Gap, Marker
 from rtbci_ui.decisions.history import BINS, SPANS, Course
 from rtbci_ui.feed import DecisionFeed
@@ -49,6 +50,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Takeover:
+    """At ``at`` seconds before now decoder ``new`` was put in charge, in place of ``old``."""
+
+    at: float
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """All that a timeline shows; times in seconds before now, 0 is now.
 
@@ -63,6 +73,7 @@ class Timeline:
     threshold: float | None = None
     chance: float | None = None
     silent_from: float | None = None
+    takeovers: tuple[Takeover, ...] = ()
 
 
 def next_span(span: float) -> float:
@@ -78,12 +89,16 @@ def timeline(
     now: float,
     span: float,
     *,
+    switches: Sequence[Switch] = (),
     stale: bool = False,
 ) -> Timeline:
     """What the last ``span`` seconds (one of `SPANS`) before ``now`` hold."""
     shades = [*_trials(decoder, markers, now, span), *_gaps(gaps, now, span)]
+    takeovers = tuple(Takeover(one.time - now, one.old, one.new) for one in switches if now - span < one.time <= now)
     if feed is None:
-        return Timeline(span, shades=tuple(shades), threshold=decoder.threshold, chance=decoder.chance)
+        return Timeline(
+            span, shades=tuple(shades), threshold=decoder.threshold, chance=decoder.chance, takeovers=takeovers
+        )
     course = feed.history.course(now, span)
     newest = feed.newest
     return Timeline(
@@ -94,6 +109,7 @@ def timeline(
         decoder.threshold,
         decoder.chance or 1.0 / len(feed.classes),
         newest.signal_time - now if stale and newest is not None else None,
+        takeovers,
     )
 
 

@@ -14,6 +14,8 @@ ONE_LOOK = (
     "compared. It holds for one look at a number of trials fixed beforehand: whoever looks again and again until p is small "
     "finds differences that are none."
 )
+UNEQUAL, LEAST = 0.05, 20
+"""A word about unequal classes is worth it from so many trials on, where the most frequent one exceeds chance by so much."""
 
 
 def role(name: str, charge: str, next_charge: str, decoders: int) -> str:
@@ -40,9 +42,15 @@ def accuracy(score: Score) -> str:
     if score.accuracy is None:
         return "no trials yet"
     return (
-        f"{score.right} of {trials(score.trials)}, {wording.probability(score.accuracy)} "
-        f"({interval(score.interval)}), chance {wording.probability(score.chance)}"
+        f"{score.right} of {trials(score.trials)}, {wording.share(score.accuracy)} "
+        f"({interval(score.interval)}), {guessing(score.chance, score.shuffled)}"
     )
+
+
+def guessing(chance: float, shuffled: float | None) -> str:
+    """What an accuracy is to be compared with: guessing, and the same answers for truths in random order."""
+    said = f"chance {wording.share(chance)}"
+    return said if shuffled is None else f"{said}, shuffled {wording.share(shuffled)}"
 
 
 def confidence(value: float) -> str:
@@ -85,19 +93,23 @@ def ground(found: Comparison, n_classes: int) -> list[str]:
         if found.left_out:
             lacking = "it" if found.left_out == 1 else "them"
             rests += f"; {found.left_out} left out, because a decoder lacks {lacking}"
-        chance = wording.probability(found.scores[0].chance)
-        said.append(f"{rests}; guessing: {chance}, log-loss {math.log(n_classes):.2f}")
+        chance = found.scores[0].chance
+        said.append(f"{rests}; guessing: {wording.share(chance)}, log-loss {math.log(n_classes):.2f}")
+        unequal = found.majority is not None and found.majority - chance > UNEQUAL and found.shared >= LEAST
+        if unequal and found.majority is not None and found.entropy is not None:
+            known = f"{wording.share(found.majority)}, log-loss {found.entropy:.2f}"
+            said.append(f"classes are not equally frequent: whoever knows nothing else reaches {known}")
     if found.without:
         said.append(f"no trial yet: {', '.join(found.without)}")
     return said
 
 
-def confusion(found: Confusion, chance: float) -> str:
-    """How much of a table is right."""
+def confusion(found: Confusion, chance: float) -> tuple[str, ...]:
+    """How much of a table is right, and what that is to be compared with."""
     if not found.n:
-        return f"no {found.of} yet"
-    share, guessed = wording.probability(found.right / found.n), wording.probability(chance)
-    said = f"{wording.count(found.right)} of {wording.count(found.n)}"
+        return (f"no {found.of} yet",)
+    share, guessed = wording.share(found.right / found.n), guessing(chance, found.shuffled)
+    said = f"{wording.count(found.right)} of"
     if found.of == "trials":
-        return f"{said} trials, {share} ({interval(found.interval)}), chance {guessed}"
-    return f"{said} overlapping windows, {share}, chance {guessed}"
+        return f"{said} {trials(found.n)}, {share} ({interval(found.interval)})", guessed
+    return f"{said} {wording.count(found.n)} overlapping windows, {share}", guessed

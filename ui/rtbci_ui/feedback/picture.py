@@ -43,7 +43,7 @@ class PictureFeedback(QWidget):
         self._feed: RetrievalFeed | None = None
         self._thumbnails = Thumbnails()
         self._shown: tuple[object, ...] = ()
-        self._pixmap: tuple[tuple[object, ...], QPixmap] | None = None
+        self._pixmap: tuple[Rendered, tuple[int, bool], QPixmap] | None = None
 
     def look(self, run: Run) -> None:
         """Take what holds now; what does not stays as it was, dimmed."""
@@ -106,9 +106,8 @@ class PictureFeedback(QWidget):
         return QRectF(frame.left(), frame.bottom() + 14, frame.width(), min(self.height() * 0.11, 90.0))
 
     def _fit(self, picture: Rendered, side: int, grey: bool) -> QPixmap:
-        made = (id(picture), side, grey)
-        if self._pixmap is None or self._pixmap[0] != made:
+        if self._pixmap is None or self._pixmap[0] is not picture or self._pixmap[1] != (side, grey):
             height, width, _ = picture.pixels.shape
             image = QImage(picture.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-            self._pixmap = made, fitted(image, side, side, grey)
-        return self._pixmap[1]
+            self._pixmap = picture, (side, grey), fitted(image, side, side, grey)
+        return self._pixmap[2]

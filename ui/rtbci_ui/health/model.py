@@ -37,6 +37,7 @@ class Health:
         self._chosen = ""
         self._growth = Growth()
         self._recent: dict[str, Recent] = {}
+        self._undecided: dict[str, float] = {}  # since when a decoder has been live without any decision
         self._stages: dict[str, StageFeed] = {}
         self._problem = ""
 
@@ -73,6 +74,12 @@ class Health:
         counters = {"lost": status.lost, "gaps": status.gaps}
         for decoder in status.decoders:
             counters |= {f"{what} {decoder.name}": getattr(decoder, what) for what in COUNTERS}
+            feed = self.run.feeds.get(decoder.name)
+            live = status.state == decoder.state == "live" and decoder.hop is not None and status.clock_rate > 0.0
+            if live and (feed is None or feed.newest is None):
+                self._undecided.setdefault(decoder.name, now)
+            else:
+                self._undecided.pop(decoder.name, None)
         for name, value in counters.items():
             self._recent.setdefault(name, Recent()).add(now, value)
 
@@ -108,6 +115,7 @@ class Health:
             stale_for=run.stale_for,
             bytes_per_second=self._growth.rate,
             decisions={name: one for name, one in fresh.items() if one is not None},
+            undecided={name: run.monotonic() - since for name, since in self._undecided.items()},
             grown={name: counter.grown for name, counter in self._recent.items()},
             frame_ms=self.frames.milliseconds(),
             problem=run.problem or self._problem,

@@ -22,6 +22,8 @@ BUSY_CPU = 90.0
 FULL_GPU = 0.95
 RATE_TOLERANCE = 0.01
 """Part by which the measured rate may differ from the nominal one; crystals differ by a ten-thousandth."""
+UNDECIDED_SECONDS = 5.0
+"""So long after its first window a decoder should have decided something."""
 SLOW_FRAME_MS = 50.0
 """The 99th percentile of a frame above which the window no longer looks fluent."""
 
@@ -55,6 +57,7 @@ class Watched:
     stale_for : age in seconds of what the session tells, where it is too old.
     bytes_per_second : by which the recording grows.
     decisions : how old the newest decision of each decoder is.
+    undecided : for how long, in seconds, a decoder has been live without any decision.
     grown : what was counted in the last ten seconds, by its name ("lost", "gaps", "skipped mdm", …).
     frame_ms : p50 and p99 of a frame of this window.
     problem : what cannot be read.
@@ -63,6 +66,7 @@ class Watched:
     stale_for: float | None = None
     bytes_per_second: float | None = None
     decisions: Mapping[str, Freshness] = field(default_factory=dict)
+    undecided: Mapping[str, float] = field(default_factory=dict)
     grown: Mapping[str, int] = field(default_factory=dict)
     frame_ms: tuple[float, float] | None = None
     problem: str = ""
@@ -201,6 +205,14 @@ def _decoder(status: Status, decoder: DecoderStatus, watched: Watched) -> Iterat
             about,
             f"{name}: its newest decision is {wording.age_ms(fresh.age)} old",
             "do not act upon it; restart the decoder if it stays silent",
+        )
+    waited = watched.undecided.get(name, 0.0)
+    if waited > (decoder.window or 0.0) + UNDECIDED_SECONDS:
+        yield Problem(
+            Level.WARNING,
+            about,
+            f"{name} has decided nothing for {wording.age_ms(waited)}",
+            "a window must be whole: see Signal, Quality, for values that are missing; then restart the decoder",
         )
     if watched.grown.get(f"restarts {name}", 0) > 0:
         # what it missed while it was away says nothing of how fast it is

@@ -67,6 +67,8 @@ class PlaybackBar(QWidget):
         self.place.setFont(theme.font(12.0, fixed=True))
         self.speed = QLabel()
         self.speed.setStyleSheet(f"color: {theme.DIM}")
+        self.note = QLabel()
+        self.note.setStyleSheet(f"color: {theme.WARNING}")
         self.faults = FaultsView(self)
         self.faults.changed.connect(self._change_fault)
         self._build()
@@ -124,6 +126,7 @@ class PlaybackBar(QWidget):
         for row in (first, second):
             row.setSpacing(6)
             whole.addLayout(row)
+        whole.addWidget(self.note)
 
     def _button(self, text: str, action: Callable[[], None], tip: str) -> QPushButton:
         button = QPushButton(text)
@@ -158,6 +161,8 @@ class PlaybackBar(QWidget):
         _say(self.speed, words.speed(playback))
         _say(self.loop, words.loop(playback, self._draft))
         _say(self.wrong, words.faults(playback))
+        _say(self.note, "\n".join(playback.notes))
+        self.note.setVisible(bool(playback.notes))
         bold = bool(playback.on)
         if self.wrong.font().bold() != bold:
             self.wrong.setFont(theme.font(9.5, bold=bold))
@@ -235,13 +240,13 @@ class PlaybackBar(QWidget):
         order = self._draft.press(self.shown)
         if order is not None:
             self._ask("loop off" if order.get("off") else "loop", **order)
-        self._show(self.shown, ended=False)
+        self._show(self.shown, ended=self._seen is not None and self._seen.state == "ended")
 
     def show_faults(self) -> None:
         """Open what goes wrong on purpose over the button."""
         if self.shown is None:
             return
-        self.faults.say(self.shown.faults)
+        self.faults.open_with(self.shown.faults)
         self.faults.adjustSize()
         corner = self.wrong.mapToGlobal(QPoint(0, 0))
         self.faults.move(corner - QPoint(0, self.faults.height() + 4))

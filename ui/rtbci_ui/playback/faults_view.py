@@ -59,6 +59,12 @@ class FaultsView(QFrame):
         head.setFont(theme.font(10.0, bold=True))
         self._grid.addWidget(head, 0, 0, 1, 4)
 
+    def open_with(self, faults: Sequence[FaultState]) -> None:
+        """Show ``faults`` as they are: what was typed before and never told to the session is forgotten."""
+        for row in self.rows.values():
+            row.value.setModified(False)
+        self.say(faults)
+
     def say(self, faults: Sequence[FaultState]) -> None:
         """Show ``faults``; rows are made as they become known."""
         for state in faults:

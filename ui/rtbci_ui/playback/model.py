@@ -27,6 +27,8 @@ class Playback:
 
     ``rate`` is how many seconds are played in a second now.
 
+    ``notes`` say why accuracies would flatter, a sentence each.
+
     ``recording`` is "" where a live stream is given faults: it has no place and cannot be played.
     """
 
@@ -40,6 +42,7 @@ class Playback:
     seeks: int = 0
     rate: float = 1.0
     faults: tuple[FaultState, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -76,6 +79,7 @@ def read_playback(status: Status | None) -> Playback | None:
         seeks=int(fields.get("seeks") or 0),
         rate=status.clock_rate,
         faults=tuple(_fault(name, value) for name, value in faults.items()),
+        notes=tuple(map(str, fields.get("notes") or ())),
     )
 
 

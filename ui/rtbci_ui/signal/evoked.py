@@ -13,6 +13,8 @@ from rtbci.ring import Ring
 from rtbci.types import Marker
 from rtbci_ui.positions import Positions
 from rtbci_ui.signal.averages import Average, Grouping
+from rtbci_ui.signal.epoch_filter import FILTERS, JUDGED, EpochFilter
+from rtbci_ui.traces.filtering import Choice
 
 BEFORE, AFTER = 0.2, 0.8
 """Seconds of an epoch on either side of its marker; what comes before is its baseline."""
@@ -21,19 +23,23 @@ LIMITS = (75.0, 150.0, 300.0, math.inf)
 MOST_CLASSES = 8
 """With more labels than this, all of them are one class: averages of a few epochs each would say nothing."""
 _PATIENCE = 512
+_MARGIN = 0.02
+"""Part of the ring that only an epoch itself is read from: the writer may overwrite it while the filter warms up."""
 
 
 class Evoked:
     """Averages epochs around markers.
 
-    An epoch is cut from the sample nearest to its marker, waits for its last sample, loses its mean before the marker, and
-    is added to its class, each marker once. It is left out where it spans a gap, and where a good EEG channel's peak-to-peak
-    exceeds ``limit``. At most one epoch is added at a refresh.
+    An epoch is cut from the sample nearest to its marker, waits for its last sample, is filtered (`epoch_filter`), loses its
+    mean before the marker, and is added to its class, each marker once. It is left out where it spans a gap, and where a
+    good EEG channel's peak-to-peak, without drifts, exceeds ``limit``. At most one epoch is added at a refresh.
 
     Attributes
     ----------
+    rate : Hz.
     times : (n_times,) float64, seconds after the marker.
     picked : (n_picked,) int64, numbers of the channels that are averaged.
+    filter : what epochs are seen through.
     averages : by class, in the order of the decoder's classes or of their first marker.
     offenders : how often a channel was the largest of an epoch that was rejected, by name.
     unclassed : markers whose label belongs to no class.
@@ -52,7 +58,7 @@ class Evoked:
         names: Sequence[str],
     ) -> None:
         """Average channels ``picked`` of ``ring``; those of ``eeg``, a part of them, are held against the limit."""
-        self._ring, self._rate, self._positions, self._markers = ring, rate, positions, markers
+        self._ring, self.rate, self._positions, self._markers = ring, rate, positions, markers
         self._names = tuple(names)
         self.picked: NDArray[np.int64] = np.array(picked, np.int64)
         self._every = len(self.picked) == ring.n_channels
@@ -61,6 +67,8 @@ class Evoked:
         self._before = round(BEFORE * rate)
         self._after = round(AFTER * rate) + 1
         self.times: NDArray[np.float64] = np.arange(-self._before, self._after) / rate
+        self.filter = self._filter(FILTERS[0])
+        self._judge = self._filter(JUDGED)
         self.limit = LIMITS[1]
         self.grouping = Grouping()
         self._bads: frozenset[str] = frozenset()
@@ -109,6 +117,20 @@ class Evoked:
             self.limit = limit
             self.again()
 
+    def set_filter(self, choice: Choice) -> None:
+        """See epochs through another filter; what the ring still holds is averaged anew."""
+        if choice.possible(self.rate) != self.filter.choice:
+            self.filter = self._filter(choice)
+            self.again()
+
+    @property
+    def _delay(self) -> int:
+        """Samples after an epoch that its filters need."""
+        return max(self.filter.delay, self._judge.delay)
+
+    def _filter(self, choice: Choice) -> EpochFilter:
+        return EpochFilter(choice, self.rate, self._ring.n_channels, self._before + self._after)
+
     def set_bads(self, bads: frozenset[str]) -> None:
         """Channels that no epoch is rejected for, from now on."""
         if bads != self._bads:
@@ -124,7 +146,7 @@ class Evoked:
         newest = float(self._ring.view(written - 1, written)[1][0])
         for i, marker in enumerate(self.waiting):
             # a marker waits for its samples; one that came late need not wait for one that is early
-            if marker.time + AFTER + 1.0 / self._rate <= newest:
+            if marker.time + AFTER + (1.0 + self._delay) / self.rate <= newest:
                 del self.waiting[i]
                 return self._take(marker)
         return False
@@ -186,20 +208,25 @@ class Evoked:
         position = self._positions.at_time(marker.time)
         centre = -1 if position is None else self._positions.at_position(round(position))
         start, stop = centre - self._before, centre + self._after
-        if start < 0 or start < self._ring.oldest or stop > self._ring.written:
+        end = stop + self._delay
+        if start < 0 or start < self._ring.oldest or end > self._ring.written:
             average.missed += 1
             return True
+        oldest = self._ring.oldest + int(_MARGIN * self._ring.capacity) if self._ring.oldest else 0
+        begin = max(start - self._judge.warm, min(start, oldest))
+        begin = self._positions.stretches(begin, end)[-1].start
         # at most a sample away: a marker within a gap has no sample of its own
-        if len(self._positions.stretches(start, stop)) != 1 or abs(self._time(centre) - marker.time) > 1.0 / self._rate:
+        if begin > start or abs(self._time(centre) - marker.time) > 1.0 / self.rate:
             average.broken += 1
             return True
         try:
-            samples = self._ring.view(start, stop)[0]
-            largest, channel = self._largest(samples)
+            whole = self._ring.view(begin, end)[0]
+            largest, channel = self._largest(whole, start - begin)
+            samples = self.filter.epoch(whole, start - begin)
             # a copy before the sum: what turns out to have been overwritten must not be in it
             epoch = samples.copy() if self._every else samples[:, self.picked]
-            if not self._ring.intact(start):
-                raise Overrun(start, self._ring.oldest)
+            if not self._ring.intact(begin):
+                raise Overrun(begin, self._ring.oldest)
         except Overrun:
             average.missed += 1
             return True
@@ -222,11 +249,11 @@ class Evoked:
         except (Overrun, IndexError):
             return math.inf
 
-    def _largest(self, samples: NDArray[np.float32]) -> tuple[float, int]:
-        """Largest peak-to-peak of the good EEG channels in ``samples`` (n, n_channels), and whose it is."""
+    def _largest(self, samples: NDArray[np.float32], at: int) -> tuple[float, int]:
+        """Largest peak-to-peak of the good EEG channels in the epoch from row ``at`` of ``samples`` on, and whose it is."""
         if not len(self._held):
             return 0.0, 0
-        held = samples if len(self._held) == samples.shape[1] else samples[:, self._held]
+        held = self._judge.epoch(samples, at)[:, self._held]
         spread = held.max(axis=0) - held.min(axis=0)
         spread = np.where(np.isnan(spread), np.inf, spread)
         k = int(np.argmax(spread))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import escape
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, 
 from rtbci_ui import theme
 from rtbci_ui.signal.averages import Average, field_power
 from rtbci_ui.signal.colours import DIVERGING, SEQUENTIAL
+from rtbci_ui.signal.epoch_filter import FILTERS, JUDGED
 from rtbci_ui.signal.evoked import LIMITS, Evoked
 from rtbci_ui.signal.evoked_plot import EvokedPlot
 from rtbci_ui.signal.plots import Line, words
@@ -66,8 +68,17 @@ class EvokedView(QWidget):
         self.limit = QComboBox()
         self.limit.addItems(["no limit" if math.isinf(limit) else f"{limit:.0f} µV" for limit in LIMITS])
         self.limit.setCurrentIndex(LIMITS.index(model.limit))
-        self.limit.setToolTip("Epochs in which a good EEG channel exceeds this peak to peak are left out")
+        self.limit.setToolTip(
+            f"Epochs in which a good EEG channel exceeds this peak to peak are left out; drifts do not count ({JUDGED.text})"
+        )
         self.limit.currentIndexChanged.connect(lambda k: model.set_limit(LIMITS[k]))
+        self.filter = QComboBox()
+        self.filter.addItems(["unfiltered" if choice.off else choice.text for choice in FILTERS])
+        self.filter.setToolTip(
+            "What averages are seen through; recording and decoders never see it. A high-pass takes drifts away, and makes\n"
+            "slow waves such as a P300 smaller."
+        )
+        self.filter.currentIndexChanged.connect(lambda k: model.set_filter(FILTERS[k]))
         self.more = QPushButton()
         self.more.setToolTip("Show the next classes")
         self.more.clicked.connect(self.next_page)
@@ -79,7 +90,7 @@ class EvokedView(QWidget):
         top.setContentsMargins(6, 2, 6, 0)
         top.addWidget(self.facts, 1)
         above = words("leave out above")
-        for widget in (self.more, above, self.limit, self.reset):
+        for widget in (self.more, self.filter, above, self.limit, self.reset):
             top.addWidget(widget)
         above.setVisible(model.holds_limit)
         self.limit.setVisible(model.holds_limit)
@@ -171,19 +182,25 @@ class EvokedView(QWidget):
             parts.append(f"left out mostly for {worst} ({model.offenders[worst]} of {sum(model.offenders.values())})")
             if not any(average.kept for average in model.averages.values()):
                 parts[0] += ": raise the limit, or mark it bad"
-        parts.append("unfiltered, less the mean of the 200 ms before the marker")
+        parts.append(f"{self._filtered()}, less the mean of the 200 ms before the marker")
         if model.unclassed:
             parts.append(f"{model.unclassed} markers of no class")
         if self._sites is not None and self._sites.without:
             parts.append(self._sites.missing_words())
         self.facts.say("   ".join(parts))
 
+    def _filtered(self) -> str:
+        """What the filter does to what is seen."""
+        choice, delay = self._model.filter.choice, self._model.filter.delay / self._model.rate
+        late = f", its delay of {1000 * delay:.0f} ms taken off" if delay else ""
+        return "unfiltered" if choice.off else f"{choice.text} (causal{late})"
+
     def _draw(self, cell: _Cell, average: Average, number: int) -> None:
         colour = theme.class_colour(number)
         counts = ((average.rejected, "too large"), (average.broken, "in gaps"), (average.missed, "too old"))
         left_out = ", ".join(f"{n} {why}" for n, why in counts if n)
         cell.title.setText(
-            f'<b style="color:{colour}">{average.name}</b>  n = {average.kept}'
+            f'<b style="color:{colour}">{escape(average.name)}</b>  n = {average.kept}'
             + (f'  <span style="color:{theme.DIM}">left out: {left_out}</span>' if left_out else "")
         )
         good = [k for k in self._picked if self.names[self._model.picked[k]] not in self.bads]

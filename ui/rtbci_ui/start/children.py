@@ -1,93 +1,79 @@
 """Commands that the start screen runs as children: one that is asked and answers, one that goes on telling.
 
-Both end with the window: their stdin is a pipe of ours, and `Watch` runs a command that ends when that is closed.
+They are plain subprocesses that a timer looks at: a QProcess that dies with its parent crashed the window now and then.
+`Watch` runs a command that ends when its stdin is closed, so that it ends with the window even where that is killed.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
-from typing import Any
+import os
+import subprocess
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import IO, Any
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from rtbci_ui.calibrate.job import Job
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds until a child that died is started again; doubled each time."""
-END_MS = 2000
+LOOK_MS = 100
+END_SECONDS = 2.0
 """How long a child that is killed may take to be gone."""
 
 
-def _process(parent: QObject) -> QProcess:
-    """One that is used again and again: deleted from a slot of its own signal, it ended in a bus error (PySide 6.11)."""
-    process = QProcess(parent)
-    environment = QProcessEnvironment.systemEnvironment()
-    environment.insert("PYTHONUNBUFFERED", "1")
-    process.setProcessEnvironment(environment)
-    return process
-
-
-def _end(process: QProcess) -> None:
-    """Kill what ``process`` runs; nobody hears of it."""
-    if process.state() != QProcess.ProcessState.NotRunning:
-        process.blockSignals(True)
-        process.kill()
-        process.waitForFinished(END_MS)
-        process.blockSignals(False)
-
-
-def _last_line(process: QProcess) -> str:
-    """The last line of stderr, without the program's name."""
-    text = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
-    lines = text.strip().splitlines()
-    return lines[-1].removeprefix("rtbci: ") if lines else ""
-
-
 class Asked(QObject):
-    """Runs ``rtbci ARGUMENTS --json`` and says what came: ``answered(exit code, object or None, last line of stderr)``.
+    """Runs ``rtbci ARGUMENTS --json`` and says what came: ``answered(exit code, object or None, complaint)``.
 
-    A new question replaces one that has not been answered.
+    The complaint is the last line of stderr, or the object's "error", "" where the exit code is 0. A new question replaces
+    one that has not been answered.
     """
 
     answered = Signal(int, object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.busy = False
+        self._job = Job(self)
+        self._job.done.connect(self._done)
+
+    @property
+    def busy(self) -> bool:
         """Whether an answer is awaited."""
-        self._child = _process(self)
-        self._child.finished.connect(self._done)
-        self._child.errorOccurred.connect(self._broken)
+        return self._job.running
 
     def ask(self, arguments: Sequence[str]) -> None:
         """Run the command."""
-        self.stop()
-        self.busy = True
-        self._child.start(sys.executable, ["-m", "rtbci", *arguments, "--json"])
+        self._job.start([*arguments, "--json"])
 
     def stop(self) -> None:
         """Ask no more."""
-        self.busy = False
-        _end(self._child)
+        self._job.cancel()
 
-    def _done(self, code: int) -> None:
-        self.busy = False
-        result = _last_object(bytes(self._child.readAllStandardOutput().data()).decode("utf-8", "replace"))
-        self.answered.emit(code, result, _last_line(self._child))
-
-    def _broken(self, error: QProcess.ProcessError) -> None:
-        if error == QProcess.ProcessError.FailedToStart:
-            self.busy = False
-            self.answered.emit(-1, None, f"{sys.executable} cannot be started: {self._child.errorString()}")
+    def _done(self, code: int, result: Mapping[str, Any] | None, complaint: str) -> None:
+        self.answered.emit(code, result, complaint)
 
 
-def _last_object(text: str) -> dict[str, Any] | None:
-    lines = text.strip().splitlines()
-    try:
-        value = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+class _Lines:
+    """What comes out of a pipe, taken line by line by a thread: nobody waits for it, and the child never waits for us."""
+
+    def __init__(self, pipe: IO[bytes], most: int | None = None) -> None:
+        self.lines: deque[str] = deque(maxlen=most)
+        self._thread = Thread(target=self._take, args=(pipe,), name="child's words", daemon=True)
+        self._thread.start()
+
+    def _take(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            for line in pipe:
+                if text := line.decode("utf-8", "replace").strip():
+                    self.lines.append(text)
+
+    @property
+    def over(self) -> bool:
+        """Whether all that was said is in ``lines``."""
+        return not self._thread.is_alive()
 
 
 class Watch(QObject):
@@ -101,12 +87,14 @@ class Watch(QObject):
 
     def __init__(self, program: str, arguments: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._program, self._arguments = program, list(arguments)
+        self._command = [program, *arguments]
         self._wait = FIRST_WAIT
-        self._child = _process(self)
-        self._child.readyReadStandardOutput.connect(self._read)
-        self._child.finished.connect(self._ended)
-        self._child.errorOccurred.connect(self._broken)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._out: _Lines | None = None
+        self._err: _Lines | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self.look)
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self._start)
@@ -114,7 +102,7 @@ class Watch(QObject):
     @property
     def pid(self) -> int:
         """Process id, 0 while there is no process."""
-        return int(self._child.processId())
+        return 0 if self._child is None else self._child.pid
 
     @property
     def waits(self) -> float:
@@ -123,34 +111,61 @@ class Watch(QObject):
 
     def start(self) -> None:
         """Run it, where it does not run."""
-        if self._child.state() == QProcess.ProcessState.NotRunning and not self._again.isActive():
+        if self._child is None and not self._again.isActive():
             self._wait = FIRST_WAIT
             self._start()
 
     def stop(self) -> None:
-        """End it."""
+        """End it; nobody hears of it."""
         self._again.stop()
-        _end(self._child)
+        self._timer.stop()
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        with suppress(subprocess.TimeoutExpired):  # killed, but stuck in the kernel: the system will bury it
+            child.wait(END_SECONDS)
+        _shut(child)
 
     def _start(self) -> None:
-        self._child.start(self._program, self._arguments)
+        try:
+            child = self._child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        except OSError as error:
+            self._over(f"cannot be started: {error.strerror}", "")
+            return
+        assert child.stdout is not None and child.stderr is not None
+        self._out, self._err = _Lines(child.stdout), _Lines(child.stderr, most=1)
+        self._timer.start()
 
-    def _read(self) -> None:
-        while self._child.canReadLine():
-            line = bytes(self._child.readLine().data()).decode("utf-8", "replace").strip()
-            if line:
-                self._wait = FIRST_WAIT
-                self.said.emit(line)
+    def look(self) -> None:
+        """See what it has said, and whether it has ended; a timer does it."""
+        child, out, err = self._child, self._out, self._err
+        if child is None or out is None or err is None:
+            return
+        ended = child.poll() is not None and out.over and err.over
+        while out.lines and self._child is child:
+            self._wait = FIRST_WAIT
+            self.said.emit(out.lines.popleft())
+        if ended and self._child is child:
+            self._child = None
+            self._timer.stop()
+            _shut(child)
+            self._over(f"ended with exit code {child.returncode}", err.lines[0] if err.lines else "")
 
-    def _broken(self, error: QProcess.ProcessError) -> None:
-        if error == QProcess.ProcessError.FailedToStart:
-            self._over(f"cannot be started: {self._child.errorString()}")
-
-    def _ended(self, code: int) -> None:
-        self._over(f"ended with exit code {code}")
-
-    def _over(self, how: str) -> None:
-        complaint = _last_line(self._child)
+    def _over(self, how: str, complaint: str) -> None:
         seconds, self._wait = self._wait, min(2.0 * self._wait, LONGEST_WAIT)
         self._again.start(round(1e3 * seconds))
+        complaint = complaint.removeprefix("rtbci: ")
         self.failed.emit(f"it {how}{f': {complaint}' if complaint else ''}; again in {seconds:g} s")
+
+
+def _shut(child: subprocess.Popen[bytes]) -> None:
+    """Close our end of the child's stdin; the ends that its words came from are closed by who takes them."""
+    if child.stdin is not None:
+        child.stdin.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from rtbci.config import Component, DecoderConfig, Experiment
 from rtbci.errors import ModelError
-from rtbci.model import read_manifest
+from rtbci.model import counted, read_manifest
 from rtbci_ui.facts import Fact
 from rtbci_ui.start.past import ago, changed, last_session
 
@@ -43,7 +43,7 @@ def model_file(path: Path) -> ModelFile:
 def trained(entry: Mapping[str, Any]) -> str:
     """On what a model was trained, and when: ``calibration.edf, 40 trials, 2026-11-23``."""
     recordings = [r for r in entry.get("trained_on") or () if isinstance(r, Mapping)]
-    trials = sum(int(r.get("trials") or 0) for r in recordings)
+    trials = counted(recordings, "trials")
     names = [str(r.get("name") or "?") for r in recordings]
     shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
     when = str(entry.get("created") or "")[:10]

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from rtbci.runfolder import read_json
 from rtbci_ui.launch import Launched
-from rtbci_ui.start.past import ended_words
+from rtbci_ui.start.past import cut_short, ended_words, lives
 from rtbci_ui.status import read_status
 
 POLL_MS = 100
@@ -109,10 +109,11 @@ class Going(QObject):
             self._folder = outcome.folder or self._folder
         else:
             self._folder = self._kept() or self._folder
-            gone = not self._run.exists()
+            gone = not lives(self._run)
         if gone:
             folder = self._folder if self._folder is not None and self._folder.is_dir() else None
-            words = f"session ended: {problem}" if problem else ended_words(folder)
+            told = [problem, cut_short(folder)] if problem else []
+            words = f"session ended: {'; '.join(part for part in told if part)}" if problem else ended_words(folder)
             if folder is None and not problem:
                 words = "session ended; nothing was kept of it"
             self._over()

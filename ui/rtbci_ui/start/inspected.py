@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci_ui.facts import Fact
-from rtbci_ui.start.past import Session, ago, ended_words
+from rtbci_ui.start.past import Session, ago, cut_short, ended_words
 
 
 def recording_facts(path: Path, result: Mapping[str, Any] | None, complaint: str) -> list[Fact]:
@@ -65,6 +65,5 @@ def session_facts(session: Session) -> list[Fact]:
     if session.runs:
         return [*found, Fact("State", "runs now", "good")]
     if session.state == "running":
-        text = f"it did not end properly: `rtbci recover {session.path}` closes its recording"
-        return [*found, Fact("State", text, "warning")]
+        return [*found, Fact("State", cut_short(session.path), "warning")]
     return [*found, Fact("State", session.state), Fact("Outcome", ended_words(session.path))]

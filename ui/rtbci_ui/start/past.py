@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.config import Experiment
+from rtbci_ui.banner import alive
 
 _DAY = 86400.0
 
@@ -29,13 +30,29 @@ class Session:
     @property
     def runs(self) -> bool:
         """Whether it runs now, as far as its folders tell."""
-        return self.state == "running" and self.run is not None and (self.run / "status.json").exists()
+        return self.state == "running" and self.run is not None and lives(self.run)
 
     @property
     def recording(self) -> Path | None:
         """Its first recording, or None where it has none."""
         found = sorted(self.path.glob("recording*.xdf"))
         return found[0] if found else None
+
+
+def lives(run: Path) -> bool:
+    """Whether the session of the run folder ``run`` is there: one that was killed leaves its folder behind."""
+    if not (run / "status.json").exists():
+        return False
+    pid = (_json(run / "status.json") or {}).get("pid")
+    return alive(pid if isinstance(pid, int) else None) is not False
+
+
+def cut_short(folder: Path | None) -> str:
+    """What to do about the session kept in ``folder``, which is gone, where it did not end properly; else ""."""
+    session = session_at(folder) if folder is not None else None
+    if session is None or session.state != "running":
+        return ""
+    return f"it did not end properly: `rtbci recover {folder}` closes its recording"
 
 
 def session_at(path: Path) -> Session | None:
@@ -111,7 +128,7 @@ def ended_words(folder: Path | None) -> str:
     """How the session kept in ``folder`` ended: decisions, trials, accuracy with its interval, and chance."""
     report = _json(folder / "report.json") if folder is not None else None
     if report is None:
-        return "session ended; it left no report"
+        return f"session ended; {cut_short(folder) or 'it left no report'}"
     words = [_decoder_words(name, entry, len(report["decoders"])) for name, entry in _decoders(report)]
     if not words:
         seconds = float(report.get("seconds") or 0.0)

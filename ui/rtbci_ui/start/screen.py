@@ -47,7 +47,7 @@ class Screen(QWidget):
         self.middle.addWidget(self.chosen)
         self.middle.addWidget(self.recording)
         across = QSplitter(Qt.Orientation.Horizontal)
-        places = ((self.recents, 240, 1), (self.middle, 370, 2), (self.streams, 490, 4))
+        places = ((self.recents, 230, 1), (self.middle, 320, 2), (self.streams, 450, 4))  # 1024 pixels in all at least
         for number, (widget, least, stretch) in enumerate(places):
             widget.setMinimumWidth(least)
             across.addWidget(widget)

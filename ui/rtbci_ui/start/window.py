@@ -15,6 +15,7 @@ from rtbci_ui.preferences import Preferences
 from rtbci_ui.start.checked import Check
 from rtbci_ui.start.children import Watch
 from rtbci_ui.start.choosing import Choosing
+from rtbci_ui.start.past import lives
 
 WATCHED = ("-m", "rtbci", "streams", "--watch", "--json")
 LOOK_MS = 1000
@@ -128,7 +129,7 @@ class StartWindow(Choosing):
 
     def attach(self, run: Path | None) -> None:
         """Open a window on the session of the run folder ``run``."""
-        if run is None or not (run / "status.json").exists():
+        if run is None or not lives(run):
             self.say("The session does not run any more.")
             return
         self.panel = ""

@@ -12,12 +12,16 @@ from rtbci_ui.picture import Picture
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``seconds`` since the stream began; ``value`` in ``unit``, as recorded less the running mean, unfiltered, or None."""
+    """``seconds`` since the stream began; ``value`` in ``unit``, unfiltered, or None.
+
+    It is less the running mean where ``less_mean``; a trigger's code is a number, not a level.
+    """
 
     seconds: float
     channel: str
     value: float | None
     unit: str
+    less_mean: bool = True
     markers: tuple[str, ...] = ()
     gap: str = ""
 
@@ -54,5 +58,6 @@ def read(
         if stop - found.missing - 1 < position < stop:
             gap = f"gap of {wording.age_ms(found.missing / info.rate)}, {found.missing} samples missing"
     about = info.channels[channel]
-    value = None if gap else picture.value(position, channel)
-    return Reading(position / info.rate, about.name, value, about.unit, near, gap)
+    less_mean = about.kind != "stim"
+    value = None if gap else picture.value(position, channel, less_mean=less_mean)
+    return Reading(position / info.rate, about.name, value, about.unit, less_mean, near, gap)

@@ -102,7 +102,7 @@ def _section(b0: float, b1: float, b2: float, cos: float, alpha: float) -> NDArr
     return np.array([b0, b1, b2, 1 + alpha, -2 * cos, 1 - alpha]) / (1 + alpha)
 
 
-def _steady(sections: NDArray[np.float64]) -> NDArray[np.float64]:
+def steady(sections: NDArray[np.float64]) -> NDArray[np.float64]:
     """State (n_sections, 2) of the cascade that has been fed with 1 for ever (scipy's ``sosfilt_zi``)."""
     state = np.empty((len(sections), 2))
     level = 1.0
@@ -125,7 +125,7 @@ class Filtered:
         """Filter ``signal`` from sample ``first`` on; keep ``capacity`` samples. ``positions`` tells where its gaps are."""
         self._signal, self._positions = signal, positions
         self._sections = np.ascontiguousarray(sections, np.float64)
-        self._steady = _steady(self._sections)
+        self._steady = steady(self._sections)
         self.n_channels = signal.n_channels
         self.first = first
         self._kept = Ring.create(None, capacity, signal.n_channels, max_gaps=1)

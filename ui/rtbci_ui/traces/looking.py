@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from rtbci.errors import Overrun
 from rtbci.ring import Ring
 from rtbci.types import Marker
 from rtbci_ui import scales, wording
 from rtbci_ui.picture import Picture
 from rtbci_ui.traces.past import PastReader, Piece, Recordings
-from rtbci_ui.traces.signals import Still
 
 
 class Looking:
@@ -42,7 +38,7 @@ class Looking:
         self._picture, self._ring, self._rate = picture, ring, rate
         self._all_markers = markers
         self._recordings = recordings
-        self._past = PastReader(ring)
+        self._past = PastReader(ring, rate)
         self._recorded = (0, 0)
         self._problem = ""
         self._wanted = 0
@@ -52,17 +48,13 @@ class Looking:
         self.markers: Sequence[Marker] = ()
 
     def pause(self) -> None:
-        """Keep the page that is shown, with its samples."""
+        """Keep the page that is shown; its samples are copied while it stands still."""
         if self.paused:
             return
         self.paused = True
         self._picture.positions.refresh()
-        try:
-            still = self._picture.copy(*self._picture.page_samples())
-        except Overrun:  # the writer went round at this very moment
-            still = Still(self._ring.written, np.empty((0, self._ring.n_channels), np.float32), np.empty(0, np.float64))
-        self._picture.hold(still)
         self._wanted = self._picture.head
+        self._past.keep(*self._picture.page_samples(), self._recordings)
         self._past.prepare(self._recordings)
 
     def resume(self) -> None:
@@ -113,9 +105,12 @@ class Looking:
         piece = self._past.answer()
         if piece is None or not self.paused:
             return False
+        if piece.head is None:
+            self._picture.hold(piece.still, None, piece.baseline)
+            return False
         self._recorded, self._problem = piece.recorded, piece.problem
         self._picture.positions.refresh()
-        self._picture.hold(piece.still, piece.head)
+        self._picture.hold(piece.still, piece.head, piece.baseline)
         self._picture.refresh()
         self.markers = self._markers_of(piece)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,11 @@ from rtbci_ui.views.traces import TraceView
 
 SLOW_SECONDS = 0.2
 """Between two looks of what is not the picture."""
+
+
+def _above_zero(value: object) -> float | None:
+    """A number that was kept, None where it is none, or none that could have been chosen."""
+    return float(value) if isinstance(value, int | float) and 0.0 < value < math.inf else None
 
 
 class TracesPanel(QWidget):
@@ -162,13 +168,18 @@ class TracesPanel(QWidget):
         if view is None:
             return
         view.show_sweep(bool(shown.get("sweep", view.sweep)))
-        view.show_seconds(float(shown.get("seconds", view.seconds)))
+        view.show_seconds(_above_zero(shown.get("seconds")) or view.seconds)
         if shown.get("group") in [group.name for group in view.groups]:
             view.show_group(str(shown["group"]))
         view.show_all(bool(shown.get("every_channel", view.all_channels)))
-        if len(parts := shown.get("filter") or ()) == 3:
-            self._choose(Choice(*(None if part is None else float(part) for part in parts)))
+        if isinstance(parts := shown.get("filter"), list) and len(parts) == 3:
+            self._choose(Choice(*map(_above_zero, parts)))
         self._say()
+
+    def let_go(self) -> None:
+        """Let go of the recording that was looked back into: the panel is not shown any more."""
+        if self.view is not None:
+            self.view.looking.close()
 
     # what shortcuts do ---------------------------------------------------------------------------------------------
 

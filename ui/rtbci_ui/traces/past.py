@@ -18,6 +18,7 @@ from rtbci.lookback import Lookback
 from rtbci.ring import Ring
 from rtbci.runfolder import read_json
 from rtbci.types import Marker, Times
+from rtbci_ui.baseline import Baseline, baseline_of
 from rtbci_ui.status import Status
 from rtbci_ui.traces.signals import Still
 
@@ -30,12 +31,14 @@ MARGIN = 0.02
 class Piece:
     """What was fetched: the samples, the recorded markers among them, and what there is to be had.
 
-    ``head`` is the column that was asked for. ``recorded`` are the first recorded sample and the one after the last, (0, 0)
-    where there are none; ``problem`` is why the recording could not be read, or "".
+    ``head`` is the column that was asked for, None where only the samples of the page that is shown were to be kept.
+    ``baseline`` is the running mean of the samples. ``recorded`` are the first recorded sample and the one after the last,
+    (0, 0) where there are none; ``problem`` is why the recording could not be read, or "".
     """
 
     still: Still
-    head: int
+    head: int | None
+    baseline: Baseline
     markers: tuple[Marker, ...] = ()
     recorded: tuple[int, int] = (0, 0)
     problem: str = ""
@@ -44,11 +47,31 @@ class Piece:
 class PastReader:
     """Answers the newest request; one that was overtaken by another is forgotten."""
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
+    def __init__(self, ring: Ring, rate: float) -> None:
+        self._ring, self._rate = ring, rate
         self._lookback = Lookback(ring.n_channels)
         self._thread: ThreadPoolExecutor | None = None
         self._asked: Future[Piece] | None = None
+
+    def keep(self, start: int, stop: int, recordings: Recordings) -> None:
+        """Copy samples ``start`` to ``stop`` before the ring loses them, for a page that is shown already."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "look back")
+        self._asked = self._thread.submit(self._copy, start, stop, recordings)
+
+    def _copy(self, start: int, stop: int, recordings: Recordings) -> Piece:
+        try:  # before the recording is indexed, which may take a second
+            if start >= self._safe():
+                samples, times, _ = self._ring.read(start, max(min(stop, self._ring.written), start))
+                still = Still(start, samples, times)
+                return Piece(still, None, baseline_of(still, self._rate))
+        except Overrun:
+            log.info("the ring went round while samples %d to %d were kept", start, stop)
+        return self.fetch(start, stop, None, recordings)
+
+    def _safe(self) -> int:
+        """The oldest sample of the ring that the writer is not about to overwrite."""
+        return self._ring.oldest + (int(self._ring.capacity * MARGIN) if self._ring.oldest else 0)
 
     def prepare(self, recordings: Recordings) -> None:
         """Index what is recorded by now, so that the first question need not wait for it."""
@@ -82,7 +105,7 @@ class PastReader:
             self._asked.cancel()
             self._asked = None
 
-    def fetch(self, start: int, stop: int, head: int, recordings: Recordings) -> Piece:
+    def fetch(self, start: int, stop: int, head: int | None, recordings: Recordings) -> Piece:
         """Read now, in this thread."""
         ring = self._ring
         problem = self._index(recordings)
@@ -90,7 +113,7 @@ class PastReader:
         stop = max(min(stop, ring.written), start)
         samples, times = np.full((stop - start, ring.n_channels), np.nan, np.float32), np.full(stop - start, np.nan)
         markers: list[Marker] = []
-        safe = ring.oldest + (int(ring.capacity * MARGIN) if ring.oldest else 0)
+        safe = self._safe()
         try:
             if start < safe and recorded[1] > start:
                 samples, times = self._lookback.read(start, stop)
@@ -106,7 +129,8 @@ class PastReader:
             except Overrun:
                 log.info("the ring went round while samples %d to %d were copied", newer, stop)
         _bridge(times)
-        return Piece(Still(start, samples, times), head, tuple(markers), recorded, problem)
+        still = Still(start, samples, times)
+        return Piece(still, head, baseline_of(still, self._rate), tuple(markers), recorded, problem)
 
     def _index(self, recordings: Recordings) -> str:
         """Take in what has been recorded since the last time; what is wrong with it, or ""."""

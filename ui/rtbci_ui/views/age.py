@@ -17,6 +17,7 @@ from rtbci_ui.views.minute import axis_font
 BINS = 40
 STALE_WORDS = "STALE: nothing newer"
 SILENT_WORDS = "STALE: no word of it"
+NOTHING = "no decisions yet"
 
 
 def _row(what: str, found: tuple[float, float, float] | None, n: int, grey: bool) -> str:
@@ -84,7 +85,7 @@ class AgeView(QWidget):
             line.hide()  # until there is something to point at
             self.plot.addItem(line)
             self._lines.append(line)
-        self.summary = QLabel("no decisions yet")
+        self.summary = QLabel(NOTHING)
         self.summary.setFont(theme.font(8.5))
         self.summary.setTextFormat(Qt.TextFormat.RichText)
         right = QVBoxLayout()
@@ -99,8 +100,10 @@ class AgeView(QWidget):
         self.setMinimumHeight(112)
 
     def look_at(self, feed: DecisionFeed | None) -> None:
-        """Show another decoder."""
-        self._feed = feed
+        """Show another decoder: nothing of the one before stays."""
+        if feed is not self._feed:
+            self._feed = feed
+            self.refresh_histogram()
 
     def know(self, ended: bool, stale_for: float | None = None) -> None:
         """Whether the session has ended: then ages are final, not stale; or for how long it has been silent."""
@@ -128,11 +131,10 @@ class AgeView(QWidget):
 
     def refresh_histogram(self) -> None:
         """The distribution, and the newest figures that are too quick to read at every frame."""
-        if self._feed is None:
-            return
-        ages = self._feed.ages_ms
+        ages = self._feed.ages_ms if self._feed is not None else np.zeros(0)
         found = percentiles(ages)
-        if found is None:
+        if self._feed is None or found is None:
+            self._show_nothing()
             return
         self.ready.setText(wording.milliseconds(float(ages[-1])))
         drawn = np.array(self._feed.drawn) * 1000.0
@@ -148,6 +150,14 @@ class AgeView(QWidget):
             line.show()
         self.plot.setXRange(0.0, top, padding=0.0)
         self.plot.setYRange(0.0, max(int(counts.max()), 1) * 1.05, padding=0.0)
+
+    def _show_nothing(self) -> None:
+        for label in (self.ready, self.drawn):
+            label.setText(wording.UNKNOWN)
+        self.summary.setText(NOTHING)
+        self._bars.setOpts(x0=[0], x1=[1], height=[0])
+        for line in self._lines:
+            line.hide()
 
     def _say(self, age: str, state: str, colour: str) -> None:
         self.age.setText(age)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.types import Decision, Flag
@@ -87,8 +87,8 @@ class BarsView(QWidget):
         self._status, self._stale_for, self._ended = status, stale_for, ended
         self.setToolTip(status.problem or "Click, or Return, to show this decoder in the plots")
 
-    def count(self, score: Score) -> None:
-        """Take what the decoder's trials were worth."""
+    def count(self, score: Score | None) -> None:
+        """Take what the decoder's trials were worth; None while that is counted: what the session says stands meanwhile."""
         self._score = score
 
     @property
@@ -131,6 +131,12 @@ class BarsView(QWidget):
         if shown != self._shown:
             self._shown = shown
             self.update()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin to measure how long drawing takes: what came while the card was out of sight was not waited for."""
+        if self._feed is not None:
+            self._feed.overlook()
+        super().showEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose this decoder for the plots."""
@@ -241,7 +247,7 @@ class BarsView(QWidget):
             painter.drawText(QRectF(left + width, y, 36, ROW), Qt.AlignmentFlag.AlignRight | middle, text)
         bottom = top + len(order) * ROW
         chance = self._status.chance or 1.0 / len(feed.classes)
-        legend = [(chance, f"chance {wording.probability(chance)}", Qt.PenStyle.DashLine, theme.DIM)]
+        legend = [(chance, f"chance {wording.share(chance)}", Qt.PenStyle.DashLine, theme.DIM)]
         threshold = self._status.threshold
         if threshold is not None:
             text = f"claims above {wording.probability(threshold)}"

@@ -29,12 +29,17 @@ class FilmstripView(QWidget):
         self._thumbnails, self._now = thumbnails, now
         self._feed: RetrievalFeed | None = None
         self._shown: tuple[object, ...] = ()
+        self._grey = False
         self.zoom = 1.0
         self.setMinimumHeight(104)
 
     def look_at(self, feed: RetrievalFeed | None) -> None:
         """Show another decoder."""
         self._feed = feed
+
+    def know(self, ended: bool, stale_for: float | None) -> None:
+        """Whether the session has ended, or for how long it has been silent: then this may not be all that there is."""
+        self._grey = stale_for is not None and not ended
 
     @property
     def side(self) -> float:
@@ -66,7 +71,7 @@ class FilmstripView(QWidget):
     def refresh(self) -> None:
         """Look again; paint where a trial has come."""
         feed = self._feed
-        shown = (id(feed), feed and feed.told, self.zoom, feed and feed.bank is not None)
+        shown = (id(feed), feed and feed.told, self.zoom, feed and feed.bank is not None, self._grey)
         if shown != self._shown:
             self._shown = shown
             self.update()
@@ -108,18 +113,21 @@ class FilmstripView(QWidget):
         return [QRectF(left + k * step, 4, self.wide, self.height() - 4) for k in range(n)]
 
     def _paint_frame(self, painter: QPainter, feed: RetrievalFeed, trial: Trial, box: QRectF) -> None:
-        side = self.side
+        side, grey = self.side, self._grey
         shown = QRectF(box.left(), box.top(), box.width(), side)
         best = shown.translated(0, side + 2)
-        paint(painter, shown, self._thumbnails, trial.truth, feed.name_of(trial.truth), points=8.0 * self.zoom)
+        truth = feed.name_of(trial.truth)
+        paint(painter, shown, self._thumbnails, trial.truth, truth, grey=grey, points=8.0 * self.zoom)
         name = feed.name_of(trial.best) if trial.best >= 0 else "several are best"
-        paint(painter, best, self._thumbnails, trial.best, name, points=8.0 * self.zoom)
+        paint(painter, best, self._thumbnails, trial.best, name, grey=grey, points=8.0 * self.zoom)
         zoom = self.zoom
         line = QRectF(box.left(), best.bottom() + 3, box.width() + 6, LINE * zoom - 3)
         size = 17.0 * zoom
-        paint_mark(painter, QRectF(line.left(), line.top() + 1, size, size), trial.hit, hollow=trial.abstained)
+        mark = QRectF(line.left(), line.top() + 1, size, size)
+        paint_mark(painter, mark, trial.hit, hollow=trial.abstained, grey=grey)
+        shade = theme.STALE if grey else theme.TEXT
         at = line.adjusted(size + 4, 0, 0, 0)
-        used = write(painter, at, wording.count(trial.rank), 10.0 * zoom, theme.TEXT, bold=True) + 3
+        used = write(painter, at, wording.count(trial.rank), 10.0 * zoom, shade, bold=True) + 3
         if trial.repeats > 1 and at.width() - used >= 16 * zoom:
             write(painter, at.adjusted(used, 0, 0, 0), f"×{trial.repeats}", 7.5 * zoom, theme.DIM, side=LEFT)
 

@@ -83,7 +83,7 @@ class ImagesView(QWidget):
     def know(self, ended: bool, stale_for: float | None = None) -> None:
         """Whether the session has ended: then what is shown is final, not stale; or for how long it has been silent."""
         self._ended = ended
-        for view in (self.gallery, self.rendered, self.tallies):
+        for view in (self.gallery, self.rendered, self.film, self.tallies, self.history):
             view.know(ended, stale_for)
 
     def refresh(self) -> None:

@@ -12,6 +12,7 @@ from rtbci_ui.log_lines import KEPT, LogLines
 from rtbci_ui.run import Run
 
 LOOK_SECONDS = 0.5
+NOWHERE = "no session folder yet"
 
 
 class LogPanel(QWidget):
@@ -22,9 +23,9 @@ class LogPanel(QWidget):
         self._run = run
         self._lines = LogLines()
         self._next = 0.0
-        self.where = QLabel("no session folder yet")
+        self.where = QLabel()
         self.where.setFont(theme.font(8.5))
-        self.where.setStyleSheet(f"color: {theme.DIM}; padding: 2px 6px")
+        self._say(NOWHERE)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setMaximumBlockCount(KEPT)
@@ -37,6 +38,13 @@ class LogPanel(QWidget):
         layout.addWidget(self.where)
         layout.addWidget(self.text)
 
+    def _say(self, text: str) -> None:
+        """Where the lines are from, or, loudly, why there are no newer ones."""
+        if text != self.where.text():
+            self.where.setText(text)
+            colour = theme.ALARM if self._lines.problem else theme.DIM
+            self.where.setStyleSheet(f"color: {colour}; padding: 2px 6px")
+
     def refresh(self) -> None:
         """Look for new lines, twice a second."""
         clock = time.monotonic()
@@ -46,9 +54,10 @@ class LogPanel(QWidget):
         status = self._run.status
         folder = status.session_folder if status is not None else None
         before = self._lines.total
-        if not self._lines.refresh(folder):
+        fresh = self._lines.refresh(folder)
+        self._say(self._lines.problem or (str(folder) if folder is not None else NOWHERE))
+        if not fresh:
             return
-        self.where.setText(str(folder))
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         cursor = QTextCursor(self.text.document())

@@ -7,13 +7,10 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from rtbci_ui import theme
 
-HIT, MISS = theme.CLASSES[0], theme.CLASSES[1]
-"""Blue and orange: green and red are one to many."""
-
 
 def colour(hit: bool) -> str:
-    """The colour of a hit or a miss."""
-    return HIT if hit else MISS
+    """The colour of a hit or a miss, in the theme in use: blue and orange, because green and red are one to many."""
+    return theme.class_colour(0 if hit else 1)
 
 
 def paint_mark(painter: QPainter, box: QRectF, hit: bool, *, hollow: bool = False, grey: bool = False) -> None:

@@ -13,10 +13,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from rtbci.types import Gap, Marker
 from rtbci_ui import theme, wording
+from rtbci_ui.decisions import switch_marks
 from rtbci_ui.decisions.history import SPANS
+from rtbci_ui.decisions.switches import SwitchLog
 from rtbci_ui.decisions.timeline import LIKELIEST, Curve, Timeline, next_span, timeline
 from rtbci_ui.feed import DecisionFeed
 from rtbci_ui.status import DecoderStatus
+from rtbci_ui.views.lettering import write
 
 LEFT, RIGHT, WORDS, STRIP, AXIS = 34, 26, 16, 9, 17
 """Pixels: for the figures at the left, for "now", for the words above, for claims, for the figures below."""
@@ -52,7 +55,8 @@ class MinuteView(QWidget):
 
     Behind the curves stand trials in the colour of their true class, and gaps; below them a strip in the colour of the
     class that is claimed, empty with a thin line where nothing is. Where decisions are too old everything is grey, and the
-    time since the newest one is hatched and says how long it is.
+    time since the newest one is hatched and says how long it is. Where another decoder was put in charge a line stands
+    across all of it, with its name in a strip above.
     """
 
     def __init__(
@@ -61,9 +65,11 @@ class MinuteView(QWidget):
         gaps: Callable[[], Sequence[Gap]],
         now: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
+        switches: SwitchLog | None = None,
     ) -> None:
         super().__init__()
         self._markers, self._gaps, self._now, self._monotonic = markers, gaps, now, monotonic
+        self._switches = switches if switches is not None else SwitchLog()
         self._decoder = DecoderStatus("")
         self._feed: DecisionFeed | None = None
         self._ended = False
@@ -116,15 +122,22 @@ class MinuteView(QWidget):
             return
         self._looked = clock
         self.shown = timeline(
-            self._feed, self._decoder, self._markers, self._gaps(), self._now(), self.span, stale=self.stale
-        )
+            self._feed, self._decoder, self._markers, self._gaps(), self._now(), self.span,
+            switches=self._switches.switches, stale=self.stale,
+        )  # fmt: skip
+        self._place()
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Another place for the curves: 0 at the bottom of `plot`, 1 at its top."""
+        """Another place for the curves."""
         super().resizeEvent(event)
-        width, height = self.width() - LEFT - RIGHT, self.height() - WORDS - STRIP - AXIS - 3
-        self.plot = QRectF(LEFT, WORDS, max(width, 1), max(height, 1))
+        self._place()
+
+    def _place(self) -> None:
+        """Probability 0 is at the bottom of `plot`, 1 at its top; from the first switch on there is a strip above it."""
+        above = WORDS + (switch_marks.HIGH if self._switches.switches or self._switches.problem else 0)
+        width, height = self.width() - LEFT - RIGHT, self.height() - above - STRIP - AXIS - 3
+        self.plot = QRectF(LEFT, above, max(width, 1), max(height, 1))
 
     def across(self, seconds: float) -> float:
         """Pixels of a time before now (negative seconds)."""
@@ -147,6 +160,7 @@ class MinuteView(QWidget):
         for curve in reversed(shown.curves):
             self._paint_curve(painter, curve, stale)
         painter.setClipping(False)
+        self._paint_takeovers(painter, stale)
         if shown.silent_from is not None:
             self._paint_silence(painter, shown.silent_from)
         elif not any(len(curve.x) for curve in shown.curves):
@@ -241,6 +255,12 @@ class MinuteView(QWidget):
             elif stop > start:
                 points = zip(x[start:stop].tolist(), y[start:stop].tolist(), strict=True)
                 painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in points]))
+
+    def _paint_takeovers(self, painter: QPainter, stale: bool) -> None:
+        strip = QRectF(self.plot.left(), WORDS, self.plot.width(), switch_marks.HIGH)
+        if self._switches.problem:
+            write(painter, strip, self._switches.problem, 8.5, theme.WARNING)
+        switch_marks.paint(painter, self.shown.takeovers, self.across, strip, self.plot.bottom() + STRIP + 3, stale)
 
     def _paint_silence(self, painter: QPainter, since: float) -> None:
         """Nothing has come from then until now."""

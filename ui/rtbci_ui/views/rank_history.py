@@ -15,6 +15,9 @@ from rtbci_ui.views.lettering import font
 from rtbci_ui.views.marks import colour
 from rtbci_ui.views.minute import axis_font
 
+SHOWN = 1000
+"""Newest trials that are drawn: more are not told apart, and an hour of a fast stream took 0.1 s to draw after each one."""
+
 
 class RankHistoryView(QWidget):
     """Discs are single presentations, diamonds averaged ones (with a dot where the last stood alone); hollow: abstained."""
@@ -23,6 +26,7 @@ class RankHistoryView(QWidget):
         super().__init__()
         self._feed: RetrievalFeed | None = None
         self._shown: tuple[object, ...] = ()
+        self._grey = False
         self.zoom = 1.0
         self.widget = pg.PlotWidget(background=theme.PANEL)
         self.plot = self.widget.getPlotItem()
@@ -44,14 +48,10 @@ class RankHistoryView(QWidget):
         for hit in (False, True):
             for averaged in (False, True):
                 for abstained in (False, True):
-                    points = pg.ScatterPlotItem(
-                        symbol="d" if averaged else "o",
-                        size=9 if averaged else 7,
-                        pen=pg.mkPen(colour(hit), width=1.5),
-                        brush=None if abstained else colour(hit),
-                    )
+                    points = pg.ScatterPlotItem(symbol="d" if averaged else "o", size=9 if averaged else 7)
                     self.plot.addItem(points)
                     self.points[hit, averaged, abstained] = points
+        self._colour()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.widget)
@@ -61,6 +61,19 @@ class RankHistoryView(QWidget):
         """Show another decoder."""
         self._feed = feed
 
+    def know(self, ended: bool, stale_for: float | None) -> None:
+        """Whether the session has ended, or for how long it has been silent: then this may not be all that there is."""
+        grey = stale_for is not None and not ended
+        if grey != self._grey:
+            self._grey = grey
+            self._colour()
+
+    def _colour(self) -> None:
+        for (hit, _, abstained), points in self.points.items():
+            shade = theme.STALE if self._grey else colour(hit)
+            points.setPen(pg.mkPen(shade, width=1.5))
+            points.setBrush(None if abstained else shade)
+
     def refresh(self) -> None:
         """Look again; draw where a trial has come."""
         feed = self._feed
@@ -68,13 +81,15 @@ class RankHistoryView(QWidget):
         if shown == self._shown:
             return
         self._shown = shown
-        trials = feed.session.trials if feed is not None else []
+        known = feed.session.trials if feed is not None else []
+        trials = known[-SHOWN:]
         candidates = trials[-1].candidates if trials else feed.ring.n_items if feed is not None and feed.ring else 0
         self.chance.setVisible(candidates > 0)
         self.word.setVisible(candidates > 0)
         if not candidates:
             return
-        at = np.arange(1, len(trials) + 1, dtype=float)
+        before = len(known) - len(trials)
+        at = before + np.arange(1, len(trials) + 1, dtype=float)
         rank = np.log10([max(trial.rank, 1) for trial in trials]) if trials else np.zeros(0)
         marks = [(trial.hit, trial.repeats > 1, trial.abstained) for trial in trials]
         for mark, points in self.points.items():
@@ -83,9 +98,9 @@ class RankHistoryView(QWidget):
         both = np.array([trial.repeats > 1 and trial.rank_alone > 0 for trial in trials], np.bool_)
         single = np.log10([max(trial.rank_alone, 1) for trial in trials]) if trials else np.zeros(0)
         self.alone.setData(at[both], single[both]) if both.any() else self.alone.clear()
-        self._scale(len(trials), candidates)
+        self._scale(before, len(known), candidates)
 
-    def _scale(self, trials: int, candidates: int) -> None:
+    def _scale(self, before: int, trials: int, candidates: int) -> None:
         for (_, averaged, _), points in self.points.items():
             points.setSize((9 if averaged else 7) * self.zoom)
         for side in ("left", "bottom"):
@@ -94,7 +109,7 @@ class RankHistoryView(QWidget):
         self.word.setFont(font(8.0, self.zoom))
         bottom = math.log10(max(candidates, 2))
         right = max(trials, 10) + 1.0
-        self.plot.setXRange(0.0, right, padding=0.0)
+        self.plot.setXRange(before, right, padding=0.0)
         self.plot.setYRange(-0.06 * bottom, 1.06 * bottom, padding=0.0)
         decades = [10**k for k in range(int(bottom) + 1)]
         if candidates > 2 * decades[-1]:
@@ -103,4 +118,4 @@ class RankHistoryView(QWidget):
         median = math.log10((candidates + 1) / 2)
         self.chance.setValue(median)
         self.word.setText(f"chance median {(candidates + 1) / 2:g}")
-        self.word.setPos(0.0, median)
+        self.word.setPos(before, median)

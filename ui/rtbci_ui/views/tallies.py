@@ -118,7 +118,7 @@ class TalliesView(QWidget):
     def _share(self, painter: QPainter, box: QRectF, share: Share, shade: str) -> None:
         points = 13.0 * self.zoom
         painter.setFont(font(points, bold=True))
-        wide = painter.fontMetrics().horizontalAdvance("100 % ")
+        wide = painter.fontMetrics().horizontalAdvance("99.9 % ")
         write(painter, box, share.value, points, shade, bold=True)
         below = f"chance {share.chance}"
         if share.shuffled:

@@ -198,7 +198,8 @@ def paint_cursor(painter: QPainter, view: TraceView, found: Reading, mouse: QPoi
     plot = view.plot
     painter.fillRect(round(mouse.x()), plot.top(), 1, plot.height(), QColor(theme.TEXT))
     lines = [*found.lines]
-    note = "as recorded, less the mean of 4 s" + ("" if view.picture.choice.off else "; unfiltered")
+    note = "as recorded" + (", less the mean of 4 s" if found.less_mean else "")
+    note += "" if view.picture.choice.off else "; unfiltered"
     bold, small = theme.font(10.0, bold=True), theme.font(8.0)
     painter.setFont(small)
     wide = painter.fontMetrics().horizontalAdvance(note)

@@ -138,6 +138,8 @@ class TraceView(QWidget):
             if self.looking.refresh():
                 self._places.clear()
                 self.update()
+            elif self.picture.unfinished and self._draw():
+                self.update()
             if self.looking.words != self._said:  # the time that is live goes on
                 self.update()
             return
@@ -201,7 +203,7 @@ class TraceView(QWidget):
     def filter(self, choice: Choice) -> None:
         """Draw through another display filter: nothing but the picture is filtered."""
         self.picture.filter(choice.possible(self.info.rate))
-        self.picture.refresh(self._now())
+        self._draw()
         self._say_changed()
 
     def mark_bads(self, bads: Collection[str]) -> None:
@@ -228,7 +230,11 @@ class TraceView(QWidget):
         pixels = self.picture.pixels
         self._image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         self._show()
-        self.picture.refresh(self._now())
+        self._draw()
+
+    def _draw(self) -> bool:
+        """Draw the next piece; paused, not before the samples of the page are kept: live ones would move it."""
+        return (self.picture.held or not self.looking.paused) and self.picture.refresh(self._now())
 
     def _show(self) -> None:
         """Other channels or scales: the same columns, painted again."""
