@@ -452,9 +452,10 @@ class Session:
 
 def stop_on_signals(session: Session) -> None:
     """Ctrl-C and SIGTERM end the session properly: the recording is closed and the report written."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, frame: session.stop())
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
+        if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: it is to outlive its terminal
+        signal.signal(number, lambda number, frame: session.stop())
 
 
 __all__ = ["Listener", "RecordingError", "Session", "SourceError", "stop_on_signals"]

@@ -45,10 +45,22 @@ REAL_TIME = (
     ),
 )
 
+# files that take a minute and more: begun last, one process would be at them when the others have nothing left
+LONG = (
+    "evaluation/test_evaluate",
+    "evaluation/test_schedule",
+    "sources/test_lsl",
+    "plugins/deep/test_decoders_contract",
+)
+
+
+def _file(path: str) -> str:
+    return path.split("::")[0].removeprefix("tests/")
+
 
 def _group(path: str) -> str:
     """What is run in one process: a file of ``tests``, or all that runs in real time."""
-    file = path.split("::")[0].removeprefix("tests/")
+    file = _file(path)
     for number, lot in enumerate(REAL_TIME):
         if file.startswith(lot):
             return f"real time {number}"
@@ -56,8 +68,14 @@ def _group(path: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in real time comes first: it takes longest, and two processes alone can do it."""
-    items.sort(key=lambda item: not _group(item.nodeid).startswith("real time"))
+    """What runs in real time comes first: it takes longest, and two processes alone can do it. Then what else takes long."""
+
+    def late(item: pytest.Item) -> int:
+        if _group(item.nodeid).startswith("real time"):
+            return 0
+        return 1 if _file(item.nodeid).startswith(LONG) else 2
+
+    items.sort(key=late)
 
 
 @pytest.hookimpl(optionalhook=True)

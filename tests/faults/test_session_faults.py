@@ -23,7 +23,7 @@ from rtbci.experiment import DecoderConfig
 from rtbci.recording.recorder import Recorder
 from rtbci.report import DecoderTally
 from rtbci.runfolder import RunFolder
-from rtbci.session import Listener, Session
+from rtbci.session import Listener, Session, stop_on_signals
 from rtbci.supervision import WorkerProcess
 from rtbci.tallying import Tallying
 from rtbci.trials import Trial
@@ -136,13 +136,26 @@ def test_a_terminal_that_goes_away_loses_neither_decisions_nor_the_end_of_the_re
         process.stdout.close()
         before = received()
         live.wait_for(lambda: received() > before + 480, 30, "samples after the terminal was closed")
-        process.send_signal(signal.SIGHUP)
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # of these tests, inherited
+        process.send_signal(signal.SIGTERM if nohup else signal.SIGHUP)
         process.wait(40)
     report = json.loads((folder / "report.json").read_text())
     assert report["samples"]["recorded"] == report["samples"]["received"] > before + 480
     assert json.loads((folder / "session.json").read_text())["state"] == "ended"
     log = (folder / "decisions" / "mdm.jsonl").read_text().splitlines()
     assert len(log) == report["decoders"]["mdm"]["windows"]["decoded"] > 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP")
+def test_a_session_under_nohup_outlives_its_terminal_and_ends_by_ctrl_c_all_the_same(tmp_path: Path) -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        stop_on_signals(session(tmp_path / "s"))
+        assert [signal.getsignal(number) is signal.SIG_IGN for number in numbers] == [False, False, True]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_status_that_cannot_be_written_ends_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,8 @@ def test_a_window_that_is_closed_ends_the_stage(screen):
 @pytest.fixture
 def own_handlers():
     """What the run changes of the process is put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}  # what nohup ignores, too
     yield
     gc.unfreeze()
     for number, handler in before.items():
@@ -154,6 +155,13 @@ def test_a_signal_that_comes_while_the_display_is_measured_ends_the_run_before_i
     runner = Runner(schedule, Display(60.0, False, "by the clock"), lambda *m: sent.append(m), print, auto=True)
     show(screen, runner, 0.001)
     assert (runner.aborted, sent) == (True, [])
+
+
+def test_what_nohup_ignores_stays_ignored(screen, own_handlers):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    heed_signals(screen)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
 
 
 def test_a_defect_while_presenting_is_not_silent_to_whoever_receives_the_markers(screen, own_handlers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 
 from tests.ui.fake_session import FakeSession
 
@@ -21,6 +22,13 @@ def nobody_is_asked(monkeypatch):
     really = asking.whether_to_close
     monkeypatch.setattr(asking, "whether_to_close", lambda *_: asking.GO_ON)
     return really
+
+
+@pytest.fixture(autouse=True)
+def windows_that_were_closed_are_gone(qapp):
+    """No loop runs between two tests that would delete them: else a test waits for the windows of all before it."""
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

@@ -200,4 +200,7 @@ def test_a_session_from_its_first_key_to_its_last(screen, tmp_path):
     code, result, problem = live.rtbci("verify", session)
     assert code == 0, (result, problem)
     assert result["compared"] >= 10
-    assert result["equal"] == result["compared"]
+    # right after a part began, what is left of a filter's past is not recorded: not to the bit, but as close as it forgets
+    assert result["different"] == 0
+    assert result["equal"] + result["within"] == result["compared"]
+    assert result["equal"] > 0

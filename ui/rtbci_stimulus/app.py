@@ -186,8 +186,8 @@ def _runner(
 
 def heed_signals(screen: Any) -> None:
     """From now on a signal ends the run early, with a last marker and a summary; so does a terminal that is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
+        if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN:
             continue  # nohup
         # not `abort` itself: the handler may run between two markers of one swap, and the last would not be the last
         signal.signal(number, lambda *_: screen.stop())
