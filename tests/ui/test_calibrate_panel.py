@@ -236,6 +236,20 @@ def test_the_paradigm_of_the_experiment_is_offered_with_its_classes(session: Ses
     assert "trials = 0: is below 1" in view.say.text()
 
 
+def test_the_form_names_the_stream_that_the_session_listens_to(
+    dark: object, fake: FakeSession, tmp_path: Path, qtbot: object
+) -> None:
+    made = Session(fake, tmp_path, qtbot, text=ONE + '[markers]\nstreams = ["its markers"]\n' + PARADIGM)
+    try:
+        view = made.panel.present
+        assert (view.form._text("stream"), view.outlook.stream) == ("its markers", "its markers")
+        view.form.fields["stream"].setText("rtbci-markers")  # type: ignore[attr-defined]
+        view.judge()
+        assert view.outlook.stream == "rtbci-markers"
+    finally:
+        made.run.close()
+
+
 def test_another_paradigm_has_its_own_settings(session: Session) -> None:
     view = session.panel.present
     view.paradigm.setCurrentIndex(view.paradigm.findData("resting"))

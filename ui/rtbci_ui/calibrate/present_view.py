@@ -147,6 +147,8 @@ class PresentView(QWidget):
         given = dict(component.args) if component is not None and component.use == use else {}
         if experiment is not None and experiment.own_classes:  # as `rtbci present` fills in what is not said
             given = dict(PARADIGMS[use].for_classes(given, experiment.classes))
+        if experiment is not None and experiment.markers.streams:
+            given.setdefault("stream", experiment.markers.streams[0])
         self.form.show_paradigm(use, given)
         self.judge()
 
